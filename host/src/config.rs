@@ -7,8 +7,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use section::Section;
+use value::{ReadKey, count_or_auto, name, or_off, ratio, read_as, read_default, size, variable_or_off};
+
 use crate::domain::id::Login;
 use crate::domain::server::ServerAddress;
+
+#[macro_use]
+mod declare;
 
 mod collector;
 pub mod environment;
@@ -64,11 +70,11 @@ impl Default for Config {
     }
 }
 
-/// Where Twitch is.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TwitchConfig {
-    /// Without TLS only where it is this machine.
-    pub irc_server: ServerAddress,
+section! {
+    [twitch] TwitchConfig {
+        /// Where chat is. "tcp://" is not encrypted, and only for a server on this machine.
+        irc_server: ServerAddress = "tls://irc.chat.twitch.tv:6697",
+    }
 }
 
 /// A Twitch account that the bot speaks with.
@@ -99,215 +105,179 @@ pub struct SeedChannel {
     pub account: Login,
 }
 
-/// Twitch's limits of one account, with Twitch's values as defaults (dev.twitch.tv/docs/chat).
-#[derive(Clone, Debug, PartialEq)]
-pub struct LimitsConfig {
-    /// Whether the limits hold. Without them nothing waits, nothing is varied, and any number of channels is joined: only
-    /// against a server on this machine, since Twitch would ban the account.
-    pub enforce: bool,
-    /// Messages within `window` before only privileged channels are spoken to.
-    pub messages: usize,
-    /// Messages within `window` in all.
-    pub privileged_messages: usize,
-    pub window: Duration,
-    /// Between two messages to one unprivileged channel.
-    pub message_every: Duration,
-    pub joins: usize,
-    pub logins: usize,
-    /// Of `joins` and `logins`.
-    pub login_window: Duration,
-    /// Channels that one account may sit in.
-    pub channels: usize,
-    /// How long a message to an unprivileged channel that is below its share may have to wait beside privileged ones. Those
-    /// are capped for it: fewer than `messages` in any `window` less this.
-    pub unprivileged_within: Duration,
-    /// A reply older than this is dropped; within its channel's share it may wait for a whole `window`.
-    pub stale_after: Duration,
-    /// A leading `!`, `$` or the like, which would call other bots, is left as it is in these channels.
-    pub allow_bot_prefixes_in: Vec<Login>,
-}
-
-impl Default for LimitsConfig {
-    fn default() -> Self {
-        Self {
-            enforce: true,
-            messages: 20,
-            privileged_messages: 100,
-            window: Duration::from_secs(30),
-            message_every: Duration::from_secs(1),
-            joins: 20,
-            logins: 20,
-            login_window: Duration::from_secs(10),
-            channels: 100,
-            unprivileged_within: Duration::from_secs(15),
-            stale_after: Duration::from_secs(20),
-            allow_bot_prefixes_in: Vec::new(),
-        }
+section! {
+    /// What Twitch allows one account to do (dev.twitch.tv/docs/chat). More than that gets the account silenced.
+    [limits] LimitsConfig {
+        /// Whether these limits hold. false is for load tests, and refused unless irc_server is a "tcp://" server on this machine.
+        enforce: bool = true,
+        /// Messages in `window`; beyond them, only channels where the bot is moderator, VIP or broadcaster are answered.
+        messages: usize = 20,
+        /// Messages in `window` in all.
+        privileged_messages: usize = 100,
+        /// The time in which messages are counted.
+        window: Duration = "30s",
+        /// The time between two messages to a channel where the bot is neither moderator, VIP nor broadcaster.
+        message_every: Duration = "1s",
+        /// Channels entered in `login_window`.
+        joins: usize = 20,
+        /// Logins in `login_window`.
+        logins: usize = 20,
+        /// The time in which logins and entered channels are counted.
+        login_window: Duration = "10s",
+        /// Channels that one account sits in at most.
+        channels: usize = 100,
+        /// How long an answer to a channel where the bot is neither moderator, VIP nor broadcaster may have to wait for those where it is.
+        /// A message there can only be sent while fewer than `messages` were sent in `window`, anywhere. So once such a channel has
+        /// called, and until it has been quiet for ten minutes, the other channels together get fewer than `messages` in any `window`
+        /// and margin (32.5s) less this: in 17.5s. A longer time slows them less; `twitchy status` names the channels that slow them.
+        unprivileged_within: Duration = "15s",
+        /// An answer that could not be sent for so long is dropped. Within its channel's share of `window` it may wait for a whole one.
+        stale_after: Duration = "20s",
+        /// Channels where an answer may begin with "!", "$" or the like, and so call other bots. Elsewhere it is defused.
+        allow_bot_prefixes_in: Vec<Login> = [],
     }
 }
 
-/// The walls around a module.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SandboxConfig {
-    /// Of one call, without the time parked in host calls.
-    pub cpu_budget: Duration,
-    /// Of one call, from when it has its slot, whatever it waits for, runs after a conflict included.
-    pub deadline: Duration,
-    /// How often the epoch moves while guests run, and what a call may use up in the fast pool.
-    pub tick: Duration,
-    /// CPU time that a module may use in a channel within `credit_window`.
-    pub credit: Duration,
-    pub credit_window: Duration,
-    /// Threads that guests run on; 0 for as many as the machine has cores. Calls that turn out long have one fewer, of
-    /// their own.
-    pub threads: usize,
-    /// Calls at once.
-    pub slots: usize,
-    /// Calls at once from one channel.
-    pub slots_per_channel: usize,
-    pub host_calls: u32,
-    pub replies: usize,
-    /// Characters.
-    pub reply_length: usize,
-    pub log_lines: usize,
-    /// Characters.
-    pub log_line_length: usize,
-    /// Bytes that one host call may copy.
-    pub host_call_bytes: usize,
-    /// Bytes that a module may keep in a channel.
-    pub storage_bytes: u64,
-    /// Keys that a module may keep in a channel.
-    pub storage_keys: u64,
-    /// Whether modules of the size class `large` are allowed.
-    pub allow_large: bool,
-    /// Uploaded modules whose machine code is kept in memory. One with more than 1 MiB of it counts for several.
-    pub compiled_modules: usize,
-    /// Bytes of disk that the machine code of all modules may take up.
-    pub compiled_bytes: u64,
-    /// Processor time that compiling an uploaded module may take.
-    pub compile_time: Duration,
-    /// Bytes that compiling an uploaded module may take up.
-    pub compile_memory: usize,
-    /// Processor time that compiling the uploads of one creator's API key may take within ten minutes.
-    pub compile_budget: Duration,
-}
-
-impl Default for SandboxConfig {
-    fn default() -> Self {
-        Self {
-            cpu_budget: Duration::from_millis(50),
-            deadline: Duration::from_secs(2),
-            tick: Duration::from_millis(2),
-            credit: Duration::from_secs(1),
-            credit_window: Duration::from_secs(10),
-            threads: 0,
-            slots: 200,
-            slots_per_channel: 8,
-            host_calls: 100,
-            replies: 8,
-            reply_length: 2000,
-            log_lines: 32,
-            log_line_length: 512,
-            host_call_bytes: 1 << 20,
-            storage_bytes: 256 << 10,
-            storage_keys: 1000,
-            allow_large: false,
-            compiled_modules: 128,
-            compiled_bytes: 2 << 30,
-            compile_time: Duration::from_secs(30),
-            compile_memory: 512 << 20,
-            compile_budget: Duration::from_secs(120),
-        }
+section! {
+    /// The walls around each module.
+    [sandbox] SandboxConfig {
+        /// Processor time of one call. Time spent waiting for the host is not counted.
+        cpu_budget: Duration = "50ms",
+        /// The time in which a call that has begun must be over, whatever it does or waits for. Before that it waits in its channel's
+        /// queue, for five seconds at most.
+        deadline: Duration = "2s",
+        /// How often the processor time is looked at. A call that has used as much goes on at a lower priority.
+        tick: Duration = "2ms",
+        /// Processor time that a module may use up in one channel in `credit_window`.
+        credit: Duration = "1s",
+        /// The time over which `credit` is counted.
+        credit_window: Duration = "10s",
+        /// Threads that modules run on; "auto" is one for each core of the machine. Long calls have one fewer, of their own.
+        // 0 stands for "auto".
+        threads: usize as count_or_auto = "auto",
+        /// Calls that run at once.
+        slots: usize = 200,
+        /// Calls of one channel that run at once.
+        slots_per_channel: usize = 8,
+        /// What a call may ask of the host: so many times.
+        host_calls: u32 = 100,
+        /// Messages that one call may answer with.
+        replies: usize = 8,
+        /// Characters of one answer.
+        reply_length: usize = 2000,
+        /// Lines that one call may log.
+        log_lines: usize = 32,
+        /// Characters of one logged line.
+        log_line_length: usize = 512,
+        /// What may be copied in or out by one question to the host.
+        host_call_bytes: usize as size = "1 MiB",
+        /// What a module may keep in one channel.
+        storage_bytes: u64 as size = "256 KiB",
+        /// Keys that a module may keep in one channel.
+        storage_keys: u64 = 1000,
+        /// Whether modules in JavaScript or Python, which need more memory, may be uploaded.
+        allow_large: bool = false,
+        /// Uploaded modules that are kept ready in memory; others are loaded from disk when they are called. One whose machine code
+        /// is larger than 1 MiB counts once for each MiB.
+        compiled_modules: usize = 128,
+        /// Disk that the machine code of modules may take up, three to four times as much as their components. Beyond it, what was used
+        /// longest ago is deleted, and compiled again when it is called.
+        compiled_bytes: u64 as size = "2 GiB",
+        /// Processor time that compiling an uploaded module may take, in a process of its own. On a busy machine it may last much
+        /// longer. Modules in JavaScript or Python get twice as much of this and of the next.
+        compile_time: Duration = "30s",
+        /// Memory that compiling an uploaded module may take up. Three are compiled at once at the most: one upload of the operator's,
+        /// one of a creator's, and one module that is called and has to be compiled again.
+        compile_memory: usize as size = "512 MiB",
+        /// Processor time that compiling the uploads of one creator's API key may take within ten minutes. The operator's keys have no
+        /// such limit.
+        compile_budget: Duration = "2m",
     }
 }
 
-/// What a module with `http` may do on the web.
-#[derive(Clone, Debug, PartialEq)]
-pub struct WebConfig {
-    /// Of one request, from the look-up of the name to the end of the answer, redirects included.
-    pub answer_within: Duration,
-    /// Of one call, those that were refused included.
-    pub requests: usize,
-    /// Bytes of one answer's body.
-    pub response_bytes: usize,
-    /// Bytes that one call may send and receive.
-    pub bytes: usize,
-    /// Requests at once; one module, in all its channels, gets at most three in four of them.
-    pub connections: usize,
-    /// Requests at once of one module in one channel.
-    pub connections_per_module: usize,
-}
-
-impl Default for WebConfig {
-    fn default() -> Self {
-        Self {
-            answer_within: Duration::from_secs(1),
-            requests: 4,
-            response_bytes: 256 << 10,
-            bytes: 512 << 10,
-            connections: 64,
-            connections_per_module: 4,
-        }
+section! {
+    /// What a module may ask of the web, where it was granted hosts there.
+    [web] WebConfig {
+        /// The time for one request, redirects included. `sandbox.deadline` holds besides.
+        answer_within: Duration = "1s",
+        /// Requests of one call.
+        requests: usize = 4,
+        /// What one answer may hold.
+        response_bytes: usize as size = "256 KiB",
+        /// What one call may send and receive.
+        bytes: usize as size = "512 KiB",
+        /// Requests that are under way at once. One module, in all its channels, gets at most three in four of them.
+        connections: usize = 64,
+        /// Of these, requests of one module in one channel.
+        connections_per_module: usize = 4,
     }
 }
 
-/// Modules besides the bundled ones.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ModulesConfig {
-    /// Components that are loaded at the start, and on in every channel that has not switched them off.
-    pub load: Vec<PathBuf>,
-}
-
-/// What is told to others about what happens here.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TelemetryConfig {
-    /// Where traces are sent; None: nowhere, and there are none.
-    pub otlp_endpoint: Option<CollectorAddress>,
-    /// The environment variable that holds the headers to send along: `name=value,name=value`.
-    pub otlp_headers_env: Option<String>,
-    pub service_name: String,
-    /// The share of invocations that are traced, from 0.0 to 1.0.
-    pub sample_ratio: f64,
-}
-
-impl Default for TelemetryConfig {
-    fn default() -> Self {
-        Self { otlp_endpoint: None, otlp_headers_env: None, service_name: "twitchy".to_owned(), sample_ratio: 1.0 }
+section! {
+    /// Modules besides the bundled ones.
+    [modules] ModulesConfig {
+        /// WebAssembly components to load at the start, such as ["dice.wasm"]. They get every capability that they request, and
+        /// are on in each channel until it says `!settings disable MODULE`: load only what you trust.
+        load: Vec<PathBuf> = [],
     }
 }
 
-/// When a module that breaks is switched off, and what then.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FuseConfig {
-    /// Faults of a version in one channel within `window`, of at least `chatters` different chatters, switch it off there.
-    pub faults: usize,
-    pub chatters: usize,
-    pub window: Duration,
-    /// A chatter's faults within `window` after which their calls of that module are ignored for `ignore_for`.
-    pub ignore_after: usize,
-    pub ignore_for: Duration,
-    /// Whether it comes back by itself: after growing pauses, and at last not any more.
-    pub restore: bool,
-    /// Channels in which a version blows, each time by chatters of its own, before it is taken for broken everywhere.
-    pub channels: usize,
-    /// How long after its upload that is looked at.
-    pub new_for: Duration,
-    /// Whether a version that is broken everywhere is withdrawn.
-    pub roll_back: bool,
+section! {
+    /// What is told to others about what happens here.
+    [telemetry] TelemetryConfig {
+        /// The address of an OpenTelemetry collector, such as "http://localhost:4318", where each call of a command is sent as one
+        /// trace (OTLP over HTTP): how long it waited, ran, and was saved, and when its answer left. "off" sends nothing.
+        otlp_endpoint: Option<CollectorAddress> as or_off = "off",
+        /// The environment variable that holds headers to send along, such as a key: name=value,name=value. Or "off".
+        otlp_headers_env: Option<String> as variable_or_off = "off",
+        /// What this host is called there.
+        service_name: String as name = "twitchy",
+        /// The share of calls that are traced, from 0.0 to 1.0.
+        sample_ratio: f64 as ratio = 1.0,
+    }
 }
 
-/// For how long it is known who changed what; None: for ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AuditConfig {
-    pub keep: Option<Duration>,
-    /// Calls of commands over HTTP, each of which is a line too.
-    pub keep_calls: Option<Duration>,
+section! {
+    /// A module that keeps failing in a channel is switched off there. Bundled modules never are.
+    [fuse] FuseConfig {
+        /// Failures of a version in one channel within `window` that switch it off there.
+        faults: usize = 5,
+        /// From so many different chatters at least.
+        chatters: usize = 3,
+        /// The time over which failures are counted.
+        window: Duration = "10m",
+        /// A chatter's failures within `window` after which the module ignores that chatter in that channel.
+        ignore_after: usize = 2,
+        /// For so long.
+        ignore_for: Duration = "10m",
+        /// Whether a module that was switched off comes back by itself: after 10 minutes, an hour, 6 hours, then not any more.
+        /// Otherwise, and after that, `!settings enable MODULE` brings it back.
+        restore: bool = false,
+        /// Channels in which a new version is switched off, each time by other chatters, before the log tells you loudly.
+        channels: usize = 3,
+        /// How long after its upload a version is new.
+        new_for: Duration = "24h",
+        /// Whether such a version is also withdrawn everywhere, so that every channel is back on the version before.
+        roll_back: bool = false,
+    }
 }
 
-/// The process's own log, on standard error. What is logged is said by `TWITCHY_LOG`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LogConfig {
-    pub format: LogFormat,
+section! {
+    /// Who changed what, when and from where: GET /api/v1/audit. A line takes some 310 bytes of the database.
+    [audit] AuditConfig {
+        /// Lines are kept for so long, at most "366d"; "off" keeps them for ever.
+        keep: Option<Duration> as or_off = "365d",
+        /// Calls of commands over HTTP are lines too, as many as keys may ask for; they are kept for so long, and no longer than `keep`.
+        keep_calls: Option<Duration> as or_off = "30d",
+    }
+}
+
+section! {
+    /// The log, on standard error. What is logged is said by the environment variable TWITCHY_LOG.
+    [log] LogConfig {
+        /// "text" for people, "json" for programs: an object a line, with timestamp, level, target, message and the record's fields.
+        format: LogFormat = "text",
+    }
 }
 
 /// How a record of the log is written; one line each.
@@ -318,33 +288,4 @@ pub enum LogFormat {
     Text,
     /// For programs: a JSON object with `timestamp`, `level`, `target`, `message` and the record's own fields.
     Json,
-}
-
-impl Default for AuditConfig {
-    fn default() -> Self {
-        let days = |days: u64| Some(Duration::from_secs(days * 24 * 60 * 60));
-        Self { keep: days(365), keep_calls: days(30) }
-    }
-}
-
-impl Default for FuseConfig {
-    fn default() -> Self {
-        Self {
-            faults: 5,
-            chatters: 3,
-            window: Duration::from_secs(10 * 60),
-            ignore_after: 2,
-            ignore_for: Duration::from_secs(10 * 60),
-            restore: false,
-            channels: 3,
-            new_for: Duration::from_secs(24 * 60 * 60),
-            roll_back: false,
-        }
-    }
-}
-
-impl Default for TwitchConfig {
-    fn default() -> Self {
-        Self { irc_server: ServerAddress { is_tls: true, host: "irc.chat.twitch.tv".into(), port: 6697 } }
-    }
 }

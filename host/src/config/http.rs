@@ -1,61 +1,48 @@
 //! What `[http]` holds, and how an address, a network and a host's name are written.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
-/// The HTTP API.
-#[derive(Clone, Debug, PartialEq)]
-pub struct HttpConfig {
-    /// None: there is no API.
-    pub listen: Option<SocketAddr>,
-    /// What others reach it by; None: `http://` and the address that it listens on.
-    pub public_url: Option<PublicUrl>,
-    /// Host names that requests may be meant for, besides that of `public_url`, the address and this machine's names.
-    pub hosts: Vec<HostName>,
-    /// Whose word on a caller's address counts.
-    pub trusted_proxies: Vec<Network>,
-    /// Who reads the metrics without a key.
-    pub metrics_from: Vec<Network>,
-    /// Requests a second of one key.
-    pub rate: u32,
-    /// Requests of one key at once after a pause.
-    pub burst: u32,
-    /// Requests of one key that are under way at once.
-    pub concurrency: usize,
-    /// The same without a key, of one address.
-    pub rate_without_key: u32,
-    pub burst_without_key: u32,
-    pub connections: usize,
-    /// Bytes of a request's body; uploads have limits of their own.
-    pub body: usize,
-    /// For the head of a request, and how long a connection may be idle.
-    pub header_within: Duration,
-    /// For a whole request until its answer begins.
-    pub request_within: Duration,
-}
+use super::section::Section;
+use super::value::{ReadKey, listen, read_as, read_default, size, url_or_auto};
 
-impl Default for HttpConfig {
-    fn default() -> Self {
-        Self {
-            listen: Some(SocketAddr::from(([127, 0, 0, 1], 8080))),
-            public_url: None,
-            hosts: Vec::new(),
-            trusted_proxies: Vec::new(),
-            metrics_from: vec![
-                Network { address: Ipv4Addr::new(127, 0, 0, 0).into(), bits: 8 },
-                Network { address: Ipv6Addr::LOCALHOST.into(), bits: 128 },
-            ],
-            rate: 50,
-            burst: 200,
-            concurrency: 16,
-            rate_without_key: 10,
-            burst_without_key: 50,
-            connections: 512,
-            body: 64 << 10,
-            header_within: Duration::from_secs(10),
-            request_within: Duration::from_secs(120),
-        }
+section! {
+    /// The HTTP API, through which modules are uploaded and channels set up. Its first key is made by `twitchy api-key create`.
+    [http] HttpConfig {
+        /// The address and port where it listens, or "off". Without a proxy in front of it that speaks https, keys would travel in
+        /// plain text: leave it on this machine.
+        listen: Option<SocketAddr> as listen = "127.0.0.1:8080",
+        /// What others reach it by, such as "https://bot.example"; "auto" is http:// and the address above.
+        public_url: Option<PublicUrl> as url_or_auto = "auto",
+        /// Host names that a request may be meant for, besides those of public_url, of the address above and of this machine. /healthz and
+        /// /readyz answer to any.
+        hosts: Vec<HostName> = [],
+        /// The proxies in front of it, such as ["127.0.0.1"] or ["10.0.0.0/8"]: only their word on a caller's address counts.
+        trusted_proxies: Vec<Network> = [],
+        /// The addresses that may read /metrics without a key: those from which your Prometheus asks. Others need an operator's key, which
+        /// Prometheus sends with `authorization: { credentials_file: ... }`. What a proxy passes on does not count as this machine's where
+        /// that can be seen; ops/proxy.md tells how it is seen, and how nginx and Caddy are set up. Behind a proxy that cannot be told
+        /// from a scraper, set this to [].
+        metrics_from: Vec<Network> = ["127.0.0.0/8", "::1"],
+        /// Requests that one key may make in a second.
+        rate: u32 = 50,
+        /// Requests that one key may make at once after a pause.
+        burst: u32 = 200,
+        /// Requests of one key that are under way at once.
+        concurrency: usize = 16,
+        /// Requests that one address may make in a second without a key.
+        rate_without_key: u32 = 10,
+        /// Requests that one address may make at once without a key, after a pause.
+        burst_without_key: u32 = 50,
+        /// Connections at once.
+        connections: usize = 512,
+        /// The body of a request; uploads have limits of their own.
+        body: usize as size = "64 KiB",
+        /// The time in which the head of a request must be there. An idle connection is closed after it, too.
+        header_within: Duration = "10s",
+        /// The time in which a request must be read and answered; uploading and compiling a large module takes its time.
+        request_within: Duration = "2m",
     }
 }
 

@@ -1,4 +1,4 @@
-//! The file's text -> [`Config`]: every key that there is, table by table.
+//! The file's text -> [`Config`], table by table, and what has to fit together.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::section::{Problem, Problems, Section};
-use super::value::{CountOrAuto, Listen, Name, OrOff, PublicUrlOrAuto, Ratio, ReadValue, Size, VariableName};
+use super::value::{ReadValue, VariableName};
 use super::{
     AccountConfig, AuditConfig, ChannelsConfig, Config, FuseConfig, HttpConfig, LimitsConfig, LogConfig, ModulesConfig,
     SandboxConfig, SeedChannel, TelemetryConfig, TokenSource, TwitchConfig, WebConfig,
@@ -24,7 +24,6 @@ const LEAST_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 const MOST_FAULTS: usize = 64;
 const JOIN: &str = "must be a list such as [\"shop\", { login = \"cafe\", account = \"otherbot\" }]";
 
-const NETWORKS: &str = "[\"127.0.0.1\", \"10.0.0.0/8\"]";
 const PLAIN_HEADERS: &str = "needs an otlp_endpoint that begins with https:// or is on this machine: the headers are most likely a key, and \
                              http:// is not encrypted";
 
@@ -46,28 +45,22 @@ pub(super) fn parse(text: &str, folder: &Path) -> Result<Config, Vec<Problem>> {
 }
 
 fn read_file(mut file: Section<'_, '_>, folder: &Path) -> Config {
-    let defaults = Config::default();
-    let data_dir = folder.join(file.take("data_dir", defaults.data_dir));
-    let twitch = read_twitch(file.section("twitch"), defaults.twitch);
+    let data_dir = folder.join(file.find("data_dir").unwrap_or_else(|| Config::default().data_dir));
+    let twitch = TwitchConfig::read(&mut file, |_, _| {});
     let accounts = read_accounts(&mut file, folder);
     let channels = read_channels(file.section("channels"), &accounts);
-    let limits = read_limits(file.section("limits"), defaults.limits, &twitch);
-    let sandbox = read_sandbox(file.section("sandbox"), &defaults.sandbox);
-    let web = read_web(file.section("web"), &defaults.web);
-    let modules = read_modules(file.section("modules"), folder);
-    let telemetry = read_telemetry(file.section("telemetry"), defaults.telemetry);
-    let fuse = read_fuse(file.section("fuse"), &defaults.fuse);
-    let audit = read_audit(file.section("audit"), defaults.audit);
-    let http = read_http(file.section("http"), defaults.http);
-    let log = read_log(file.section("log"), defaults.log);
+    let limits = LimitsConfig::read(&mut file, |limits, section| check_limits(limits, &twitch, section));
+    let sandbox = SandboxConfig::read(&mut file, check_sandbox);
+    let web = WebConfig::read(&mut file, check_web);
+    let ModulesConfig { load } = ModulesConfig::read(&mut file, |_, _| {});
+    let modules = ModulesConfig { load: load.into_iter().map(|path| folder.join(path)).collect() };
+    let telemetry = TelemetryConfig::read(&mut file, check_telemetry);
+    let fuse = FuseConfig::read(&mut file, check_fuse);
+    let audit = AuditConfig::read(&mut file, check_audit);
+    let http = HttpConfig::read(&mut file, |_, _| {});
+    let log = LogConfig::read(&mut file, |_, _| {});
     file.finish();
     Config { data_dir, twitch, accounts, channels, limits, sandbox, web, modules, telemetry, fuse, audit, http, log }
-}
-
-fn read_twitch(mut section: Section<'_, '_>, defaults: TwitchConfig) -> TwitchConfig {
-    let twitch = TwitchConfig { irc_server: section.take("irc_server", defaults.irc_server) };
-    section.finish();
-    twitch
 }
 
 fn read_accounts(file: &mut Section<'_, '_>, folder: &Path) -> Vec<AccountConfig> {
@@ -127,12 +120,12 @@ fn read_seed<'t>(
     let first = accounts.first()?.login.clone();
     if element.get_ref().is_str() {
         let login = Login::read(element.get_ref());
-        let login = login.map_err(|text| section.reject_element("join", index, element, &text));
+        let login = login.map_err(|text| section.reject_element("join", index, element.span().start, &text));
         return Some(SeedChannel { login: login.ok()?, account: first });
     }
     let mut table = section.element("join", index, element, JOIN)?;
     let login = table.find::<Login>("login");
-    let account = table.take("account", first);
+    let account = table.find("account").unwrap_or(first);
     if !table.has("login") {
         table.reject_table("needs a login: the channel's");
     }
@@ -151,166 +144,45 @@ fn unknown_account(account: &Login, accounts: &[AccountConfig]) -> String {
     format!("names no account of this file: {advice}")
 }
 
-fn read_limits(mut section: Section<'_, '_>, defaults: LimitsConfig, twitch: &TwitchConfig) -> LimitsConfig {
-    let limits = LimitsConfig {
-        enforce: section.take("enforce", defaults.enforce),
-        messages: section.take("messages", defaults.messages),
-        privileged_messages: section.take("privileged_messages", defaults.privileged_messages),
-        window: section.take("window", defaults.window),
-        message_every: section.take("message_every", defaults.message_every),
-        joins: section.take("joins", defaults.joins),
-        logins: section.take("logins", defaults.logins),
-        login_window: section.take("login_window", defaults.login_window),
-        channels: section.take("channels", defaults.channels),
-        unprivileged_within: section.take("unprivileged_within", defaults.unprivileged_within),
-        stale_after: section.take("stale_after", defaults.stale_after),
-        allow_bot_prefixes_in: section.take_list(
-            "allow_bot_prefixes_in",
-            defaults.allow_bot_prefixes_in,
-            "[\"shop\", \"cafe\"]",
-        ),
-    };
+fn check_limits(limits: &LimitsConfig, twitch: &TwitchConfig, section: &mut Section<'_, '_>) {
     // Without encryption, so it is on this machine: the address was checked when it was read.
     section.check("enforce", limits.enforce || !twitch.irc_server.is_tls, UNLIMITED);
     let is_ordered = limits.messages <= limits.privileged_messages;
     let is_within = limits.unprivileged_within <= limits.window;
     section.check("unprivileged_within", is_within, "must not be longer than limits.window: no message waits longer");
     section.check("messages", is_ordered, "must not be more than limits.privileged_messages, which counts them too");
-    section.finish();
-    limits
 }
 
-fn read_sandbox(mut section: Section<'_, '_>, defaults: &SandboxConfig) -> SandboxConfig {
-    let sandbox = SandboxConfig {
-        cpu_budget: section.take("cpu_budget", defaults.cpu_budget),
-        deadline: section.take("deadline", defaults.deadline),
-        tick: section.take("tick", defaults.tick),
-        credit: section.take("credit", defaults.credit),
-        credit_window: section.take("credit_window", defaults.credit_window),
-        threads: section.take("threads", CountOrAuto(defaults.threads)).0,
-        slots: section.take("slots", defaults.slots),
-        slots_per_channel: section.take("slots_per_channel", defaults.slots_per_channel),
-        host_calls: section.take("host_calls", defaults.host_calls),
-        replies: section.take("replies", defaults.replies),
-        reply_length: section.take("reply_length", defaults.reply_length),
-        log_lines: section.take("log_lines", defaults.log_lines),
-        log_line_length: section.take("log_line_length", defaults.log_line_length),
-        host_call_bytes: take_length(&mut section, "host_call_bytes", defaults.host_call_bytes),
-        storage_bytes: section.take("storage_bytes", Size(defaults.storage_bytes)).0,
-        storage_keys: section.take("storage_keys", defaults.storage_keys),
-        allow_large: section.take("allow_large", defaults.allow_large),
-        compiled_modules: section.take("compiled_modules", defaults.compiled_modules),
-        compiled_bytes: section.take("compiled_bytes", Size(defaults.compiled_bytes)).0,
-        compile_time: section.take("compile_time", defaults.compile_time),
-        compile_memory: take_length(&mut section, "compile_memory", defaults.compile_memory),
-        compile_budget: section.take("compile_budget", defaults.compile_budget),
-    };
+fn check_sandbox(sandbox: &SandboxConfig, section: &mut Section<'_, '_>) {
     section.check("tick", sandbox.tick <= sandbox.cpu_budget, "must not be longer than sandbox.cpu_budget");
     section.check("cpu_budget", sandbox.cpu_budget <= sandbox.deadline, "must not be longer than sandbox.deadline");
     section.check("credit", sandbox.credit <= sandbox.credit_window, "must not be longer than sandbox.credit_window");
     let is_share = sandbox.slots_per_channel <= sandbox.slots;
     section.check("slots_per_channel", is_share, "must not be more than sandbox.slots");
-    section.finish();
-    sandbox
 }
 
-fn read_web(mut section: Section<'_, '_>, defaults: &WebConfig) -> WebConfig {
-    let web = WebConfig {
-        answer_within: section.take("answer_within", defaults.answer_within),
-        requests: section.take("requests", defaults.requests),
-        response_bytes: take_length(&mut section, "response_bytes", defaults.response_bytes),
-        bytes: take_length(&mut section, "bytes", defaults.bytes),
-        connections: section.take("connections", defaults.connections),
-        connections_per_module: section.take("connections_per_module", defaults.connections_per_module),
-    };
+fn check_web(web: &WebConfig, section: &mut Section<'_, '_>) {
     section.check("response_bytes", web.response_bytes <= web.bytes, "must not be more than web.bytes");
     let is_share = web.connections_per_module <= web.connections;
     section.check("connections_per_module", is_share, "must not be more than web.connections");
-    section.finish();
-    web
 }
 
-fn read_modules(mut section: Section<'_, '_>, folder: &Path) -> ModulesConfig {
-    let load: Vec<PathBuf> = section.take_list("load", Vec::new(), "[\"dice.wasm\"]");
-    section.finish();
-    ModulesConfig { load: load.into_iter().map(|path| folder.join(path)).collect() }
-}
-
-fn read_telemetry(mut section: Section<'_, '_>, defaults: TelemetryConfig) -> TelemetryConfig {
-    let headers = section.take("otlp_headers_env", OrOff(None)).0;
-    let telemetry = TelemetryConfig {
-        otlp_endpoint: section.take("otlp_endpoint", OrOff(defaults.otlp_endpoint)).0,
-        otlp_headers_env: headers.map(|VariableName(name)| name),
-        service_name: section.take("service_name", Name(defaults.service_name)).0,
-        sample_ratio: section.take("sample_ratio", Ratio(defaults.sample_ratio)).0,
-    };
+fn check_telemetry(telemetry: &TelemetryConfig, section: &mut Section<'_, '_>) {
     let is_plain = telemetry.otlp_endpoint.as_ref().is_some_and(|to| !to.server.is_tls && !to.is_on_this_machine());
     section.check("otlp_headers_env", !(is_plain && telemetry.otlp_headers_env.is_some()), PLAIN_HEADERS);
-    section.finish();
-    telemetry
 }
 
-fn read_fuse(mut section: Section<'_, '_>, defaults: &FuseConfig) -> FuseConfig {
-    let fuse = FuseConfig {
-        faults: section.take("faults", defaults.faults),
-        chatters: section.take("chatters", defaults.chatters),
-        window: section.take("window", defaults.window),
-        ignore_after: section.take("ignore_after", defaults.ignore_after),
-        ignore_for: section.take("ignore_for", defaults.ignore_for),
-        restore: section.take("restore", defaults.restore),
-        channels: section.take("channels", defaults.channels),
-        new_for: section.take("new_for", defaults.new_for),
-        roll_back: section.take("roll_back", defaults.roll_back),
-    };
+fn check_fuse(fuse: &FuseConfig, section: &mut Section<'_, '_>) {
     section.check("faults", fuse.faults <= MOST_FAULTS, "must not be more than 64");
     section.check("chatters", fuse.chatters <= fuse.faults, "must not be more than fuse.faults");
     section.check("ignore_after", fuse.ignore_after <= MOST_FAULTS, "must not be more than 64");
     section.check("channels", fuse.channels <= MOST_FAULTS, "must not be more than 64");
-    section.finish();
-    fuse
 }
 
-fn read_audit(mut section: Section<'_, '_>, defaults: AuditConfig) -> AuditConfig {
-    let audit = AuditConfig {
-        keep: section.take("keep", OrOff(defaults.keep)).0,
-        keep_calls: section.take("keep_calls", OrOff(defaults.keep_calls)).0,
-    };
+fn check_audit(audit: &AuditConfig, section: &mut Section<'_, '_>) {
     let least = |kept: Option<Duration>| kept.is_none_or(|kept| kept >= LEAST_KEPT);
     section.check("keep", least(audit.keep), "must not be less than \"1d\"");
     section.check("keep_calls", least(audit.keep_calls), "must not be less than \"1d\"");
-    section.finish();
-    audit
-}
-
-fn read_http(mut section: Section<'_, '_>, defaults: HttpConfig) -> HttpConfig {
-    let http = HttpConfig {
-        listen: section.take("listen", Listen(defaults.listen)).0,
-        public_url: section.take("public_url", PublicUrlOrAuto(defaults.public_url)).0,
-        hosts: section.take_list("hosts", defaults.hosts, "[\"bot.example\"]"),
-        trusted_proxies: section.take_list("trusted_proxies", defaults.trusted_proxies, NETWORKS),
-        metrics_from: section.take_list("metrics_from", defaults.metrics_from, NETWORKS),
-        rate: section.take("rate", defaults.rate),
-        burst: section.take("burst", defaults.burst),
-        concurrency: section.take("concurrency", defaults.concurrency),
-        rate_without_key: section.take("rate_without_key", defaults.rate_without_key),
-        burst_without_key: section.take("burst_without_key", defaults.burst_without_key),
-        connections: section.take("connections", defaults.connections),
-        body: take_length(&mut section, "body", defaults.body),
-        header_within: section.take("header_within", defaults.header_within),
-        request_within: section.take("request_within", defaults.request_within),
-    };
-    section.finish();
-    http
-}
-
-fn read_log(mut section: Section<'_, '_>, defaults: LogConfig) -> LogConfig {
-    let log = LogConfig { format: section.take("format", defaults.format) };
-    section.finish();
-    log
-}
-
-fn take_length(section: &mut Section<'_, '_>, key: &'static str, default: usize) -> usize {
-    section.find::<Size>(key).and_then(|size| size.0.try_into().ok()).unwrap_or(default)
 }
 
 #[cfg(test)]
@@ -353,21 +225,29 @@ mod tests {
     }
 
     #[test]
-    fn the_example_has_every_key() {
-        let example = uncommented_example();
-        for table in
-            ["twitch", "channels", "limits", "sandbox", "web", "modules", "telemetry", "fuse", "audit", "http", "log"]
-        {
-            let header = format!("[{table}]\n");
-            let text = example.replace(&header, &format!("{header}zzzzzzzzzzzzzzzz = 1\n"));
-            let problems = parse(&text, Path::new("")).unwrap_err();
-            let (_, known) = problems[0].text.split_once("; known are ").unwrap();
-            let body = example.split_once(&header).unwrap().1;
-            let body = body.split("\n[").next().unwrap();
-            for key in known.split(", ") {
-                assert!(body.lines().any(|line| line.starts_with(&format!("{key} = "))), "{table}.{key}");
-            }
+    fn the_example_is_what_the_declarations_say() {
+        let declared = [
+            TwitchConfig::EXAMPLE,
+            LimitsConfig::EXAMPLE,
+            SandboxConfig::EXAMPLE,
+            WebConfig::EXAMPLE,
+            ModulesConfig::EXAMPLE,
+            TelemetryConfig::EXAMPLE,
+            FuseConfig::EXAMPLE,
+            AuditConfig::EXAMPLE,
+            HttpConfig::EXAMPLE,
+            LogConfig::EXAMPLE,
+        ];
+        for table in declared {
+            assert!(EXAMPLE.contains(&format!("\n\n{table}")), "config.example.toml has to have this:\n{table}");
         }
+        // No table escapes: the reader tells which it knows.
+        let problems = problems("zzzzzzzzzzzzzzzz = 1\n");
+        let (_, known) = problems[0].split_once("; known are ").unwrap();
+        for key in known.split(", ").filter(|key| !["data_dir", "accounts", "channels"].contains(key)) {
+            assert!(declared.iter().any(|table| table.contains(&format!("[{key}]\n"))), "{key}");
+        }
+        assert!(["\n#data_dir = ", "\n#[[accounts]]\n", "\n[channels]\n"].iter().all(|key| EXAMPLE.contains(key)));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::value::{ReadValue, must_be};
+use super::value::{ReadKey, Reject};
 use crate::domain::nearest::find_nearest;
 
 /// A mistake in the file.
@@ -56,19 +56,20 @@ impl<'t, 'p> Section<'t, 'p> {
     }
 
     /// None where the key is absent or wrong.
-    pub(super) fn find<T: ReadValue>(&mut self, key: &'static str) -> Option<T> {
-        let value = self.find_raw(key)?;
-        match T::read(value.get_ref()) {
-            Ok(value) => Some(value),
-            Err(text) => {
-                self.reject(value.span().start, Some(key), &text);
-                None
-            }
-        }
+    pub(super) fn find<T: ReadKey>(&mut self, key: &'static str) -> Option<T> {
+        self.find_with(key, T::read_key)
     }
 
-    pub(super) fn take<T: ReadValue>(&mut self, key: &'static str, default: T) -> T {
-        self.find(key).unwrap_or(default)
+    pub(super) fn find_with<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&Spanned<DeValue<'_>>, &mut Reject<'_>) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.find_raw(key)?;
+        read(value, &mut |offset, index, text| match index {
+            Some(index) => self.reject_element(key, index, offset, text),
+            None => self.reject(offset, Some(key), text),
+        })
     }
 
     /// Whether the key is there, right or wrong.
@@ -102,28 +103,10 @@ impl<'t, 'p> Section<'t, 'p> {
         }
     }
 
-    /// The list `key`, which looks like `example`; each element that is wrong is reported by its index.
-    pub(super) fn take_list<T: ReadValue>(&mut self, key: &'static str, default: Vec<T>, example: &str) -> Vec<T> {
-        let Some(value) = self.find_raw(key) else { return default };
-        let Some(elements) = value.get_ref().as_array() else {
-            let text = must_be(&format!("a list such as {example}"), value.get_ref());
-            self.reject(value.span().start, Some(key), &text);
-            return default;
-        };
-        let mut read = Vec::new();
-        for (index, element) in elements.iter().enumerate() {
-            match T::read(element.get_ref()) {
-                Ok(value) => read.push(value),
-                Err(text) => self.reject_element(key, index, element, &text),
-            }
-        }
-        read
-    }
-
     /// Reports what is wrong with the `index`-th element of the list `key`.
-    pub(super) fn reject_element(&mut self, key: &str, index: usize, element: &Spanned<DeValue<'_>>, text: &str) {
+    pub(super) fn reject_element(&mut self, key: &str, index: usize, offset: usize, text: &str) {
         let path = self.path(Some(key));
-        self.problems.add(element.span().start, format!("{path}[{index}] {text}"));
+        self.problems.add(offset, format!("{path}[{index}] {text}"));
     }
 
     /// The table that is the `index`-th element of the list `key`; `valid` is said where it is none.
@@ -135,7 +118,7 @@ impl<'t, 'p> Section<'t, 'p> {
         valid: &str,
     ) -> Option<Section<'t, '_>> {
         let Some(table) = value.get_ref().as_table() else {
-            self.reject_element(key, index, value, valid);
+            self.reject_element(key, index, value.span().start, valid);
             return None;
         };
         let name = format!("{}[{index}]", self.path(Some(key)));

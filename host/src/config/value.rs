@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use toml::Spanned;
 use toml::de::DeValue;
 
 use super::LogFormat;
@@ -15,6 +16,70 @@ use crate::domain::server::ServerAddress;
 /// Reads a value; the error follows the key in a sentence: "must be ...".
 pub(super) trait ReadValue: Sized {
     fn read(value: &DeValue<'_>) -> Result<Self, String>;
+}
+
+/// Reports a mistake: where it is in the file, in which element of a list, and what would be right.
+pub(super) type Reject<'r> = dyn FnMut(usize, Option<usize>, &str) + 'r;
+
+/// Reads what a key has: a value, or a list of them. None where it is wrong.
+pub(super) trait ReadKey: Sized {
+    fn read_key(value: &Spanned<DeValue<'_>>, reject: &mut Reject<'_>) -> Option<Self>;
+}
+
+impl<T: ReadValue> ReadKey for T {
+    fn read_key(value: &Spanned<DeValue<'_>>, reject: &mut Reject<'_>) -> Option<Self> {
+        read_as(T::read, value, reject)
+    }
+}
+
+/// What may be in a list, with an example of such a list.
+pub(super) trait ListElement: ReadValue {
+    const LIST: &str;
+}
+
+impl<T: ListElement> ReadKey for Vec<T> {
+    fn read_key(value: &Spanned<DeValue<'_>>, reject: &mut Reject<'_>) -> Option<Self> {
+        let Some(elements) = value.get_ref().as_array() else {
+            let text = must_be(&format!("a list such as {}", T::LIST), value.get_ref());
+            reject(value.span().start, None, &text);
+            return None;
+        };
+        let read = elements.iter().enumerate().filter_map(|(index, element)| {
+            T::read(element.get_ref()).map_err(|text| reject(element.span().start, Some(index), &text)).ok()
+        });
+        Some(read.collect())
+    }
+}
+
+impl ListElement for HostName {
+    const LIST: &str = "[\"bot.example\"]";
+}
+
+impl ListElement for Login {
+    const LIST: &str = "[\"shop\", \"cafe\"]";
+}
+
+impl ListElement for Network {
+    const LIST: &str = "[\"127.0.0.1\", \"10.0.0.0/8\"]";
+}
+
+impl ListElement for PathBuf {
+    const LIST: &str = "[\"dice.wasm\"]";
+}
+
+/// For a key whose notation is not that of its type.
+pub(super) fn read_as<T>(
+    read: impl FnOnce(&DeValue<'_>) -> Result<T, String>,
+    value: &Spanned<DeValue<'_>>,
+    reject: &mut Reject<'_>,
+) -> Option<T> {
+    read(value.get_ref()).map_err(|text| reject(value.span().start, None, &text)).ok()
+}
+
+/// A default, as a declaration has it.
+pub(super) fn read_default<T>(text: &str, read: impl FnOnce(&Spanned<DeValue<'_>>, &mut Reject<'_>) -> Option<T>) -> T {
+    let value = DeValue::parse(text).expect("a default is written in TOML");
+    read(&value, &mut |_, _, _| {}).expect("a default is a value of its key")
 }
 
 impl ReadValue for bool {
@@ -41,16 +106,11 @@ fn read_integer<T: TryFrom<u64>>(value: &DeValue<'_>) -> Option<T> {
 }
 
 /// A number from 1, or 0 for `"auto"`.
-pub(super) struct CountOrAuto(pub(super) usize);
-
-impl ReadValue for CountOrAuto {
-    fn read(value: &DeValue<'_>) -> Result<Self, String> {
-        if value.as_str() == Some("auto") {
-            return Ok(Self(0));
-        }
-        let count = read_integer(value).filter(|count| *count > 0);
-        count.map(Self).ok_or_else(|| must_be("a whole number from 1, or \"auto\"", value))
+pub(super) fn count_or_auto(value: &DeValue<'_>) -> Result<usize, String> {
+    if value.as_str() == Some("auto") {
+        return Ok(0);
     }
+    read_integer(value).filter(|count| *count > 0).ok_or_else(|| must_be("a whole number from 1, or \"auto\"", value))
 }
 
 impl ReadValue for LogFormat {
@@ -64,35 +124,23 @@ impl ReadValue for LogFormat {
 }
 
 /// Something, or nothing for `"off"`.
-pub(super) struct OrOff<T>(pub(super) Option<T>);
-
-impl<T: ReadValue> ReadValue for OrOff<T> {
-    fn read(value: &DeValue<'_>) -> Result<Self, String> {
-        if value.as_str() == Some("off") { Ok(Self(None)) } else { T::read(value).map(|value| Self(Some(value))) }
-    }
+pub(super) fn or_off<T: ReadValue>(value: &DeValue<'_>) -> Result<Option<T>, String> {
+    if value.as_str() == Some("off") { Ok(None) } else { T::read(value).map(Some) }
 }
 
 /// What something is called elsewhere.
-pub(super) struct Name(pub(super) String);
-
-impl ReadValue for Name {
-    fn read(value: &DeValue<'_>) -> Result<Self, String> {
-        let is_name = |name: &&str| (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-        let name = value.as_str().filter(is_name);
-        name.map(|name| Self(name.to_owned())).ok_or_else(|| must_be("a name of 1 to 64 characters in quotes", value))
-    }
+pub(super) fn name(value: &DeValue<'_>) -> Result<String, String> {
+    let is_name = |name: &&str| (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    let name = value.as_str().filter(is_name);
+    name.map(str::to_owned).ok_or_else(|| must_be("a name of 1 to 64 characters in quotes", value))
 }
 
 /// A share of a whole.
-pub(super) struct Ratio(pub(super) f64);
-
-impl ReadValue for Ratio {
-    fn read(value: &DeValue<'_>) -> Result<Self, String> {
-        let number = value.as_float().map(|float| float.as_str());
-        let number = number.or_else(|| value.as_integer().map(|integer| integer.as_str()));
-        let ratio = number.and_then(|number| number.parse().ok()).filter(|ratio| (0.0..=1.0).contains(ratio));
-        ratio.map(Self).ok_or_else(|| must_be("a number from 0.0 to 1.0", value))
-    }
+pub(super) fn ratio(value: &DeValue<'_>) -> Result<f64, String> {
+    let number = value.as_float().map(|float| float.as_str());
+    let number = number.or_else(|| value.as_integer().map(|integer| integer.as_str()));
+    let ratio = number.and_then(|number| number.parse().ok()).filter(|ratio| (0.0..=1.0).contains(ratio));
+    ratio.ok_or_else(|| must_be("a number from 0.0 to 1.0", value))
 }
 
 impl ReadValue for Duration {
@@ -119,15 +167,10 @@ fn parse_duration(text: &str) -> Option<Duration> {
 }
 
 /// A number of bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Size(pub(super) u64);
-
-impl ReadValue for Size {
-    fn read(value: &DeValue<'_>) -> Result<Self, String> {
-        let size = read_integer(value).or_else(|| parse_size(value.as_str()?));
-        let valid = "a number of bytes, or a size such as \"256 KiB\" or \"16 MiB\"";
-        size.filter(|size| *size > 0).map(Size).ok_or_else(|| must_be(valid, value))
-    }
+pub(super) fn size<T: TryFrom<u64>>(value: &DeValue<'_>) -> Result<T, String> {
+    let size = read_integer(value).or_else(|| parse_size(value.as_str()?)).filter(|size| *size > 0);
+    let valid = "a number of bytes, or a size such as \"256 KiB\" or \"16 MiB\"";
+    size.and_then(|size| size.try_into().ok()).ok_or_else(|| must_be(valid, value))
 }
 
 fn parse_size(text: &str) -> Option<u64> {
@@ -191,27 +234,19 @@ macro_rules! read_text {
 read_text!(HostName: ParseHttpError::HostName, Network: ParseHttpError::Network);
 
 /// An address and a port, or none for `"off"`.
-pub(super) struct Listen(pub(super) Option<SocketAddr>);
-
-impl ReadValue for Listen {
-    fn read(value: &DeValue<'_>) -> Result<Self, String> {
-        let listen = value.as_str().and_then(|text| parse_listen(text).ok());
-        listen.map(Self).ok_or_else(|| must_be(&ParseHttpError::Listen.to_string(), value))
-    }
+pub(super) fn listen(value: &DeValue<'_>) -> Result<Option<SocketAddr>, String> {
+    let listen = value.as_str().and_then(|text| parse_listen(text).ok());
+    listen.ok_or_else(|| must_be(&ParseHttpError::Listen.to_string(), value))
 }
 
 /// A URL, or none for `"auto"`.
-pub(super) struct PublicUrlOrAuto(pub(super) Option<PublicUrl>);
-
-impl ReadValue for PublicUrlOrAuto {
-    fn read(value: &DeValue<'_>) -> Result<Self, String> {
-        let text = value.as_str();
-        if text == Some("auto") {
-            return Ok(Self(None));
-        }
-        let url = text.and_then(|text| text.parse().ok());
-        url.map(|url| Self(Some(url))).ok_or_else(|| must_be(&ParseHttpError::PublicUrl.to_string(), value))
+pub(super) fn url_or_auto(value: &DeValue<'_>) -> Result<Option<PublicUrl>, String> {
+    let text = value.as_str();
+    if text == Some("auto") {
+        return Ok(None);
     }
+    let url = text.and_then(|text| text.parse().ok()).map(Some);
+    url.ok_or_else(|| must_be(&ParseHttpError::PublicUrl.to_string(), value))
 }
 
 /// The name of an environment variable. Lower case is refused, as a token pasted in its place would be lower case.
@@ -230,6 +265,11 @@ impl ReadValue for VariableName {
                 .to_owned()
         })
     }
+}
+
+/// The name of an environment variable, or none for `"off"`.
+pub(super) fn variable_or_off(value: &DeValue<'_>) -> Result<Option<String>, String> {
+    Ok(or_off(value)?.map(|VariableName(name)| name))
 }
 
 impl ReadValue for ServerAddress {
