@@ -32,13 +32,11 @@ use crate::domain::id::Login;
 use crate::domain::message::{Event, WantedChannel};
 use crate::domain::ports::{Clock, Credentials};
 use crate::http::entropy::SystemEntropy;
-use crate::http::{Api, build_router, serve};
+use crate::http::{Api, Host, build_router, serve};
 use crate::joining::JoinPolicy;
 use crate::net::server::Server;
 use crate::setup::defaults::NewChannelRules;
-use crate::store::Store;
 use crate::store::host::audit::AuditKept;
-use crate::telemetry::Telemetry;
 use crate::telemetry::log_queue::LostLines;
 use crate::telemetry::otlp::Exporter;
 use crate::telemetry::reading::Readings;
@@ -70,7 +68,7 @@ use accounts::{KeptIds, Roster, run_status_lines};
 use chat_thread::ChatThread;
 use data_dir::open_store;
 use orders::Orders;
-use parts::{Foundation, Parts};
+use parts::Foundation;
 use status::Observer;
 use status::readings::list_readings;
 use status_socket::StatusSocket;
@@ -98,11 +96,8 @@ pub struct Surroundings {
 
 /// The running host.
 pub struct App {
-    pub store: Arc<Store>,
-    pub telemetry: Arc<Telemetry>,
+    pub host: Host,
     started_at: Instant,
-    parts: Parts,
-    clock: Arc<dyn Clock>,
     accounts: Arc<Accounts>,
     roster: Roster,
     wanted: Arc<Wanted>,
@@ -138,29 +133,26 @@ impl App {
         let store = Arc::new(open_store(&config.data_dir, clock.clone())?);
         store.limit_audit(AuditKept { changes: config.audit.keep, calls: config.audit.keep_calls });
         let listening = http::listen(&config.http).await?;
-        let foundation =
-            Foundation { store: store.clone(), clock: clock.clone(), new_channels, join_policy, cache_dir };
-        let (parts, exporter) = Parts::join(&config, foundation).await?;
+        let foundation = Foundation { store, clock, new_channels, join_policy, cache_dir };
+        let (host, exporter) = foundation.build(&config).await?;
+        let Host { store, setup, dispatch, .. } = &host;
         let changes = store.wanted_changes();
         let listed = store.list_wanted().await.context("cannot tell which channels are wanted")?;
         warn_of_orphans(&listed, &config.accounts);
         warn_of_left(&listed, &config.channels);
-        let wanted = Arc::new(Wanted::new(store.clone(), parts.setup.clone()));
+        let wanted = Arc::new(Wanted::new(store.clone(), setup.clone()));
         let (events, events_out) = mpsc::channel(EVENTS);
-        let ids = Arc::new(KeptIds { store: store.clone(), setup: parts.setup.clone() });
+        let ids = Arc::new(KeptIds { store: store.clone(), setup: setup.clone() });
         let (own_messages, limits, drain_within) = (Arc::default(), config.limits.clone(), DRAIN_WITHIN);
         let shared = Shared { credentials, ids, events, own_messages, limits, drain_within };
         let chat_thread = ChatThread::start().context("cannot start the thread of chat")?;
         let accounts = Arc::new(Accounts::new(shared, chat_thread.runtime().clone()));
-        let (prefixes, tally, limits) = (parts.setup.clone(), parts.dispatch.tally(), config.limits.clone());
+        let (prefixes, tally, limits) = (setup.clone(), dispatch.tally(), config.limits.clone());
         let roster =
             Roster { store: store.clone(), wanted: wanted.clone(), prefixes, tally, server, limits, twitch_counts_on };
         let mut app = App {
-            store,
-            telemetry: parts.telemetry.clone(),
+            host,
             started_at: Instant::now(),
-            parts,
-            clock,
             accounts,
             roster,
             wanted,
@@ -188,47 +180,42 @@ impl App {
         }
         app.start_status_socket(socket);
         let (accounts, channels) = (app.accounts.list().len(), listed.len());
-        info!(accounts, channels, modules = app.parts.setup.catalogue().count(), "ready; now the accounts connect");
+        info!(accounts, channels, modules = app.host.setup.catalogue().count(), "ready; now the accounts connect");
         Ok(app)
     }
 
     fn start_keeping(&mut self, changes: broadcast::Receiver<Login>) {
         self.keeping.start("wanted channels", self.wanted.clone().run(changes));
-        let store = self.store.clone();
+        let store = self.host.store.clone();
         self.keeping.start("store", async move { store.stopped().await });
-        self.keeping.start("trials", trials::run_trials(self.store.clone(), self.parts.sandbox.clone()));
+        self.keeping.start("trials", trials::run_trials(self.host.store.clone(), self.host.sandbox.clone()));
     }
 
     async fn start_accounts(&mut self, accounts: &[AccountConfig]) -> anyhow::Result<()> {
         self.roster.add(&self.accounts, accounts).await?;
         self.connected.start("accounts", self.accounts.clone().run(self.stop_connections.clone()));
-        let lines = run_status_lines(self.accounts.clone(), self.telemetry.clone(), self.stop_telling.clone());
+        let lines = run_status_lines(self.accounts.clone(), self.host.telemetry.clone(), self.stop_telling.clone());
         self.telling.start("status lines", lines);
         Ok(())
     }
 
     fn start_answering(&mut self, events: mpsc::Receiver<Event>) {
-        let setup = self.parts.setup.clone();
+        let setup = self.host.setup.clone();
         let learn = move |event| learn::learn(setup.clone(), event);
         let (dispatch, outboxes, stop) =
-            (self.parts.dispatch.clone(), self.accounts.clone(), self.stop_answering.clone());
+            (self.host.dispatch.clone(), self.accounts.clone(), self.stop_answering.clone());
         let answering = run_dispatch(dispatch, events, outboxes, learn, stop);
         self.answering.start_on(self.chat_thread.runtime(), "dispatch", answering);
     }
 
     fn start_exporting(&mut self, exporter: Option<Exporter>) {
         let Some(exporter) = exporter else { return };
-        self.telling.start("traces", exporter.run(self.telemetry.clone(), self.stop_telling.clone()));
+        self.telling.start("traces", exporter.run(self.host.telemetry.clone(), self.stop_telling.clone()));
     }
 
     fn start_status_socket(&mut self, socket: Option<StatusSocket>) {
         let Some(socket) = socket else { return };
-        let orders = Orders {
-            store: self.store.clone(),
-            clock: self.clock.clone(),
-            observer: self.observer(),
-            api: self.address,
-        };
+        let orders = Orders { observer: self.observer(), api: self.address };
         let answering = socket.run(Arc::new(orders), self.stop_telling.clone());
         self.telling.start("status socket", answering);
     }
@@ -243,32 +230,16 @@ impl App {
         Observer {
             started_at: self.started_at,
             accounts: self.accounts.clone(),
-            dispatch: self.parts.dispatch.clone(),
-            setup: self.parts.setup.clone(),
-            sandbox: self.parts.sandbox.clone(),
-            store: self.store.clone(),
+            host: self.host.clone(),
             events_capacity: EVENTS,
             lost_log_lines: self.lost_log_lines.clone(),
         }
     }
 
     fn start_serving(&mut self, config: HttpConfig, (listener, address): (TcpListener, SocketAddr)) {
-        let api = Api::new(crate::http::Parts {
-            store: self.store.clone(),
-            setup: self.parts.setup.clone(),
-            versions: self.parts.versions.clone(),
-            sandbox: self.parts.sandbox.clone(),
-            publisher: self.parts.publisher.clone(),
-            dispatch: self.parts.dispatch.clone(),
-            telemetry: self.telemetry.clone(),
-            sealer: self.parts.sealer.clone(),
-            clock: self.clock.clone(),
-            config: config.clone(),
-            readiness: Box::new(http::Health(self.observer())),
-            entropy: Box::new(SystemEntropy),
-            readings: self.readings(),
-            stop: self.stop_serving.clone(),
-        });
+        let (host, stop) = (self.host.clone(), self.stop_serving.clone());
+        let readiness = Box::new(http::Health(self.observer()));
+        let api = Api::new(host, config.clone(), readiness, Box::new(SystemEntropy), self.readings(), stop);
         let router = build_router(api);
         self.serving.start("http", serve(listener, router, config, self.stop_serving.clone()));
         self.address = Some(address);
@@ -305,8 +276,8 @@ impl App {
         self.roster.save_uses(&self.accounts).await;
         self.stop_telling.cancel();
         self.telling.finish().await;
-        self.parts.sandbox.shut_down().await;
-        self.store.close().await.context("cannot close the database")?;
+        self.host.sandbox.shut_down().await;
+        self.host.store.close().await.context("cannot close the database")?;
         // Aborts the trials. The other tasks wait for the store and its changes, so they have ended with it.
         drop(self.keeping);
         info!("stopped");

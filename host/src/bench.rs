@@ -13,12 +13,10 @@ use tempfile::TempDir;
 
 use crate::balances::Balances;
 use crate::balances::provider::BalanceProvider;
-use crate::chat::dispatch::{Dispatch, Surroundings};
-use crate::config::{FuseConfig, SandboxConfig, WebConfig};
+use crate::config::{SandboxConfig, WebConfig};
 use crate::domain::id::ChannelId;
 use crate::domain::ports::{Clock, SoleProcess, Tenure};
 use crate::joining::{JoinPolicy, Joining};
-use crate::modules::versions::Versions;
 use crate::sandbox::Sandbox;
 use crate::sandbox::compile::compiler::CompilerProgram;
 use crate::sandbox::compile::workshop::Workshop;
@@ -106,18 +104,6 @@ impl Ground {
 
     pub fn start_sandbox(&self, workshop: Workshop) -> Result<Arc<Sandbox>, StartSandboxError> {
         Ok(Arc::new(Sandbox::start(&self.world.limits, workshop, Arc::clone(&self.world))?))
-    }
-
-    /// The path from a message to its replies, as in a host that has just started.
-    pub fn start_dispatch(
-        &self,
-        sandbox: &Arc<Sandbox>,
-        versions: Option<Arc<Versions>>,
-        fuse: FuseConfig,
-    ) -> Dispatch {
-        let World { setup, store, clock, telemetry, .. } = &*self.world;
-        let (setup, store, clock, telemetry) = (setup.clone(), store.clone(), clock.clone(), telemetry.clone());
-        Dispatch::new(Surroundings { setup, sandbox: sandbox.clone(), store, clock, telemetry, fuse, versions })
     }
 }
 

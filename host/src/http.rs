@@ -22,6 +22,7 @@ use crate::domain::ports::{Clock, Moment};
 use crate::modules::publish::Publisher;
 use crate::modules::versions::Versions;
 use crate::sandbox::Sandbox;
+use crate::sandbox::world::World;
 use crate::setup::Setup;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
@@ -56,8 +57,9 @@ mod throttle;
 pub use router::build_router;
 pub use server::serve;
 
-/// What the API is made of.
-pub struct Parts {
+/// The host's long-lived parts, each made once. Clones are of the same parts.
+#[derive(Clone)]
+pub struct Host {
     pub store: Arc<Store>,
     pub setup: Arc<Setup>,
     pub versions: Arc<Versions>,
@@ -67,17 +69,32 @@ pub struct Parts {
     pub telemetry: Arc<Telemetry>,
     pub sealer: Arc<Sealer>,
     pub clock: Arc<dyn Clock>,
-    pub config: HttpConfig,
-    pub readiness: Box<dyn health::Readiness>,
-    pub entropy: Box<dyn entropy::Entropy>,
-    pub readings: Readings,
-    /// When it is cancelled, answers that have no end of their own are over.
-    pub stop: CancellationToken,
 }
 
-/// What endpoints work with. They take it as `State<Arc<Api>>`.
+impl Host {
+    /// With the parts that `sandbox` has already.
+    pub fn new(
+        sandbox: Arc<Sandbox>,
+        publisher: Publisher,
+        dispatch: Arc<Dispatch>,
+        versions: Arc<Versions>,
+        sealer: Arc<Sealer>,
+    ) -> Host {
+        let World { store, setup, telemetry, clock, .. } = sandbox.world();
+        let (store, setup, telemetry, clock) = (store.clone(), setup.clone(), telemetry.clone(), clock.clone());
+        Host { store, setup, versions, sandbox, publisher: Arc::new(publisher), dispatch, telemetry, sealer, clock }
+    }
+}
+
+/// What endpoints work with: the host, and the API's own parts. They take it as `State<Arc<Api>>`.
 pub struct Api {
-    parts: Parts,
+    host: Host,
+    config: HttpConfig,
+    readiness: Box<dyn health::Readiness>,
+    entropy: Box<dyn entropy::Entropy>,
+    readings: Readings,
+    /// When it is cancelled, answers that have no end of their own are over.
+    stop: CancellationToken,
     gate: gate::Gate,
     running: idempotency::Running,
     uploads: api::modules::Uploads,
@@ -87,19 +104,31 @@ pub struct Api {
 }
 
 impl Deref for Api {
-    type Target = Parts;
+    type Target = Host;
 
-    fn deref(&self) -> &Parts {
-        &self.parts
+    fn deref(&self) -> &Host {
+        &self.host
     }
 }
 
 impl Api {
-    pub fn new(parts: Parts) -> Arc<Api> {
+    pub fn new(
+        host: Host,
+        config: HttpConfig,
+        readiness: Box<dyn health::Readiness>,
+        entropy: Box<dyn entropy::Entropy>,
+        readings: Readings,
+        stop: CancellationToken,
+    ) -> Arc<Api> {
         Arc::new(Api {
-            gate: gate::Gate::new(&parts.config),
-            begun: parts.clock.now().wall,
-            parts,
+            gate: gate::Gate::new(&config),
+            begun: host.clock.now().wall,
+            host,
+            config,
+            readiness,
+            entropy,
+            readings,
+            stop,
             running: idempotency::Running::default(),
             uploads: api::modules::Uploads::default(),
             document: OnceLock::new(),

@@ -144,6 +144,11 @@ impl Sandbox {
         self.invoker.registry.counts()
     }
 
+    /// What modules' calls are answered from.
+    pub fn world(&self) -> &World {
+        &self.invoker.world
+    }
+
     /// The queues and pools that calls pass through.
     pub fn admission(&self) -> &Arc<Admission> {
         &self.admission

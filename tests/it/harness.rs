@@ -62,7 +62,7 @@ pub(crate) struct House {
 impl House {
     /// The path from a message to its replies anew, as of a host that starts.
     pub(crate) fn start_dispatch(&self, fuse: FuseConfig) -> Dispatch {
-        self.ground.start_dispatch(&self.sandbox, Some(self.versions.clone()), fuse)
+        Dispatch::new(self.sandbox.clone(), fuse, Some(self.versions.clone()))
     }
 
     /// With the channels that the headers describe: see [`check`].
@@ -82,7 +82,7 @@ impl House {
         });
         let ground = ground.expect("it is new");
         let sandbox = ground.start_sandbox(workshop(&ground, &shared_artefacts())).expect("the sandbox starts");
-        let dispatch = Arc::new(ground.start_dispatch(&sandbox, None, wishes.fuse.clone()));
+        let dispatch = Arc::new(Dispatch::new(sandbox.clone(), wishes.fuse.clone(), None));
         let World { store, setup, telemetry, .. } = &*ground.world;
         let (store, setup, telemetry) = (store.clone(), setup.clone(), telemetry.clone());
         let versions = Arc::new(Versions::new(store.clone(), setup.clone()));

@@ -11,7 +11,7 @@ use anyhow::Context;
 
 use super::data_dir::{check_data_dir, check_folder, database_path};
 use super::modules;
-use super::parts::{Foundation, Parts};
+use super::parts::Foundation;
 use crate::config::{Config, ModulesConfig, environment};
 use crate::domain::ports::{SoleProcess, SystemClock};
 use crate::joining::JoinPolicy;
@@ -51,11 +51,11 @@ async fn rehearse_in(folder: &Path, config: &Config, store: Arc<Store>) -> anyho
             .unwrap_or_else(|| folder.join("cache")),
     };
     let without_modules = Config { data_dir: folder.to_owned(), modules: ModulesConfig::default(), ..config.clone() };
-    let (parts, _) = Parts::join(&without_modules, foundation).await?;
+    let (host, _) = foundation.build(&without_modules).await?;
     let mut obstacles = Vec::new();
     for path in &config.modules.load {
-        obstacles.extend(modules::add_configured(&parts.sandbox, &parts.setup, path).await.err());
+        obstacles.extend(modules::add_configured(&host.sandbox, &host.setup, path).await.err());
     }
-    parts.sandbox.shut_down().await;
+    host.sandbox.shut_down().await;
     Ok(obstacles)
 }

@@ -6,14 +6,11 @@
 //! the HTTP API offers. Orders exist for what must work before there is a key.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::audit::{Actor, Stamp};
-use crate::domain::ports::Clock;
 use crate::http::shapes::key::{Key, NewKey};
-use crate::store::Store;
 
 use super::status::Observer;
 
@@ -74,8 +71,6 @@ pub enum Answer {
 
 /// What orders depend on.
 pub(super) struct Orders {
-    pub(super) store: Arc<Store>,
-    pub(super) clock: Arc<dyn Clock>,
     pub(super) observer: Observer,
     /// The API's address.
     pub(super) api: Option<SocketAddr>,
@@ -89,26 +84,27 @@ impl Orders {
             Err(error) => return Answer::Refused { detail: refuse_line(&error) },
         };
         let by = Actor::CommandLine { system_user: Some(system_user.into()) };
-        let stamp = Stamp { by, at: self.clock.now().wall, address: None };
+        let stamp = Stamp { by, at: self.observer.host.clock.now().wall, address: None };
         self.answer(order, stamp).await.unwrap_or_else(|error| Answer::Refused { detail: error.to_string() })
     }
 
     async fn answer(&self, order: Order, stamp: Stamp) -> Result<Answer, OrderKeysError> {
+        let store = &self.observer.host.store;
         match order {
             Order::CreateKey(wanted) => {
-                let (secret, key) = keys::create_key(&self.store, wanted, stamp).await?;
+                let (secret, key) = keys::create_key(store, wanted, stamp).await?;
                 Ok(Answer::KeyCreated { secret, key, api: self.api })
             }
             Order::ListKeys { after } => {
-                let (items, next) = keys::list_keys(&self.store, after.as_deref()).await?;
+                let (items, next) = keys::list_keys(store, after.as_deref()).await?;
                 Ok(Answer::Keys { items, next })
             }
             Order::RevokeKey { id } => {
-                let key = keys::revoke_key(&self.store, &id, stamp).await?;
+                let key = keys::revoke_key(store, &id, stamp).await?;
                 Ok(Answer::KeyRevoked { key })
             }
             Order::ListChannels { after } => {
-                let wanted = self.store.list_wanted().await?;
+                let wanted = store.list_wanted().await?;
                 let (items, next) = list_channels(&self.observer, &wanted, after.as_deref(), stamp.at);
                 Ok(Answer::Channels { items, next })
             }

@@ -1,4 +1,4 @@
-//! The long-lived parts, each made once and joined to the others; no task runs yet.
+//! Makes the [`Host`] of long-lived parts; no task runs yet.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -10,11 +10,12 @@ use tracing::{error, warn};
 use super::modules;
 use super::older_files;
 use crate::balances::Balances;
-use crate::chat::dispatch::{self, Dispatch};
+use crate::chat::dispatch::Dispatch;
 use crate::config::{ChannelsConfig, Config, SeedChannel, environment};
 use crate::domain::account::BotAccount;
 use crate::domain::id::Login;
 use crate::domain::ports::Clock;
+use crate::http::Host;
 use crate::joining::{JoinPolicy, Joining};
 use crate::modules::publish::Publisher;
 use crate::modules::versions::Versions;
@@ -41,23 +42,13 @@ pub(super) struct Foundation {
     pub(super) cache_dir: PathBuf,
 }
 
-pub(super) struct Parts {
-    pub(super) setup: Arc<Setup>,
-    pub(super) versions: Arc<Versions>,
-    pub(super) sandbox: Arc<Sandbox>,
-    pub(super) publisher: Arc<Publisher>,
-    pub(super) dispatch: Arc<Dispatch>,
-    pub(super) telemetry: Arc<Telemetry>,
-    pub(super) sealer: Arc<Sealer>,
-}
-
-impl Parts {
-    /// With all modules and channels in their places; and what sends the traces.
+impl Foundation {
+    /// With all modules and channels loaded; and what sends the traces.
     ///
     /// # Errors
     /// For the operator to read: the engine, a bundled or configured module, or what the store holds.
-    pub(super) async fn join(config: &Config, foundation: Foundation) -> anyhow::Result<(Parts, Option<Exporter>)> {
-        let Foundation { store, clock, new_channels, join_policy, cache_dir } = foundation;
+    pub(super) async fn build(self, config: &Config) -> anyhow::Result<(Host, Option<Exporter>)> {
+        let Foundation { store, clock, new_channels, join_policy, cache_dir } = self;
         let setup = Setup::new(store.clone(), new_channels);
         let setup = Arc::new(if config.sandbox.allow_large { setup } else { setup.without_large() });
         let headers = config.telemetry.otlp_headers_env.as_deref().and_then(environment::find_collector_headers);
@@ -78,9 +69,9 @@ impl Parts {
             balances: Balances::new(store.clone(), HashMap::new()),
             web: WebClient::system(&config.web),
             secrets: Arc::new(StoredSecrets::new(store.clone(), sealer.clone())),
-            clock: clock.clone(),
+            clock,
             limits: config.sandbox.clone(),
-            telemetry: telemetry.clone(),
+            telemetry,
         };
         let workshop = open_workshop(&config.data_dir, cache_dir)?;
         if store.is_new() {
@@ -98,19 +89,10 @@ impl Parts {
         modules::warn_of_barred(&setup);
         let versions = Arc::new(Versions::new(store.clone(), setup.clone()));
         let components = sandbox.components().clone();
-        let publisher = Publisher::new(store.clone(), versions.clone(), components, sandbox.clone());
+        let publisher = Publisher::new(store, versions.clone(), components, sandbox.clone());
         publisher.resume().await.context("cannot tell which modules were uploaded")?;
-        let dispatch = Dispatch::new(dispatch::Surroundings {
-            setup: setup.clone(),
-            sandbox: sandbox.clone(),
-            store,
-            clock,
-            telemetry: telemetry.clone(),
-            fuse: config.fuse.clone(),
-            versions: Some(versions.clone()),
-        });
-        let (publisher, dispatch) = (Arc::new(publisher), Arc::new(dispatch));
-        Ok((Parts { setup, versions, sandbox, publisher, dispatch, telemetry, sealer }, exporter))
+        let dispatch = Arc::new(Dispatch::new(sandbox.clone(), config.fuse.clone(), Some(versions.clone())));
+        Ok((Host::new(sandbox, publisher, dispatch, versions, sealer), exporter))
     }
 }
 

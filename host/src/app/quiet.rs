@@ -12,7 +12,7 @@ use crate::twitch::account::state::AccountState;
 /// Returns when all events that the accounts have read are handled, all replies are sent or dropped, and the
 /// accounts have joined their wanted channels. Cannot see what Twitch has sent but no account has read yet.
 pub async fn wait_until_quiet(app: &App) {
-    let (mut progress, mut wanted) = (app.parts.dispatch.progress(), app.wanted.published());
+    let (mut progress, mut wanted) = (app.host.dispatch.progress(), app.wanted.published());
     let mut accounts: Vec<_> = app.accounts.list().iter().map(|account| account.states.clone()).collect();
     while !is_quiet(app).await {
         // None of these senders is dropped before the app, which is borrowed here.
@@ -26,10 +26,10 @@ pub async fn wait_until_quiet(app: &App) {
 
 /// Each number is raised before the number that it is compared with, so that no moment in between looks quiet.
 async fn is_quiet(app: &App) -> bool {
-    let wanted = app.store.list_wanted().await.unwrap_or_default();
+    let wanted = app.host.store.list_wanted().await.unwrap_or_default();
     let states: Vec<AccountState> = app.accounts.list().iter().map(|account| account.states.borrow().clone()).collect();
     let sum = |number: fn(&AccountState) -> u64| states.iter().map(number).sum::<u64>();
-    let progress = *app.parts.dispatch.progress().borrow();
+    let progress = *app.host.dispatch.progress().borrow();
     let joined: usize = states.iter().map(|state| state.joined).sum();
     progress.settled == sum(|state| state.events)
         && progress.replies == sum(|state| state.settled)

@@ -11,15 +11,12 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::modules::BARRED;
-use crate::chat::dispatch::Dispatch;
 use crate::domain::histogram::Histogram;
 use crate::domain::id::Login;
 use crate::domain::manifest::Manifest;
 use crate::domain::message::JoinFailure;
-use crate::sandbox::Sandbox;
+use crate::http::Host;
 use crate::sandbox::compile::registry::offered::UnloadableModule;
-use crate::setup::Setup;
-use crate::store::Store;
 use crate::telemetry::log_queue::LostLines;
 use crate::twitch::account::shortage::Shortage;
 use crate::twitch::account::state::{AccountState, Phase};
@@ -185,10 +182,7 @@ pub struct SpanStatus {
 pub(super) struct Observer {
     pub(super) started_at: Instant,
     pub(super) accounts: Arc<Accounts>,
-    pub(super) dispatch: Arc<Dispatch>,
-    pub(super) setup: Arc<Setup>,
-    pub(super) sandbox: Arc<Sandbox>,
-    pub(super) store: Arc<Store>,
+    pub(super) host: Host,
     pub(super) events_capacity: usize,
     pub(super) lost_log_lines: LostLines,
 }
@@ -212,7 +206,7 @@ impl Observer {
     }
 
     fn observe_queues(&self) -> QueueStatus {
-        let progress = *self.dispatch.progress().borrow();
+        let progress = *self.host.dispatch.progress().borrow();
         let sum =
             |number: fn(&AccountState) -> u64| -> u64 { self.list_states(|_, state| number(state)).into_iter().sum() };
         QueueStatus {
@@ -227,26 +221,26 @@ impl Observer {
     }
 
     fn observe_modules(&self) -> Vec<ModuleStatus> {
-        let faults = self.dispatch.list_faults();
-        let barred = self.setup.list_barred();
+        let faults = self.host.dispatch.list_faults();
+        let barred = self.host.setup.list_barred();
         let module = |manifest: &Arc<Manifest>| ModuleStatus {
             name: manifest.name.to_string(),
             version: manifest.version.to_string(),
             faults: faults.get(&manifest.name).copied().unwrap_or_default(),
             trouble: barred.iter().any(|(name, _)| *name == manifest.name).then(|| BARRED.to_owned()),
         };
-        self.setup.catalogue().list_latest().map(module).collect()
+        self.host.setup.catalogue().list_latest().map(module).collect()
     }
 
     fn observe_unloadable(&self) -> Vec<UnloadableStatus> {
-        let catalogue = self.setup.catalogue();
+        let catalogue = self.host.setup.catalogue();
         // A withdrawn version concerns no channel.
         let is_offered = |module: &UnloadableModule| {
             let uploaded = catalogue.find_uploaded(&module.manifest.name);
             let version = uploaded.and_then(|uploaded| uploaded.find_version(&module.manifest.version));
             version.is_none_or(|version| version.withdrawn_at.is_none())
         };
-        let unloadable = self.sandbox.list_unloadable().into_iter().filter(is_offered);
+        let unloadable = self.host.sandbox.list_unloadable().into_iter().filter(is_offered);
         let status = unloadable.map(|UnloadableModule { manifest, reason, is_hosts_fault }| UnloadableStatus {
             name: manifest.name.to_string(),
             version: manifest.version.to_string(),
@@ -259,9 +253,9 @@ impl Observer {
     fn observe_storage(&self) -> StorageStatus {
         let owned = |reason: Option<Arc<str>>| reason.as_deref().map(str::to_owned);
         StorageStatus {
-            database: owned(self.store.write_trouble()),
-            components: owned(self.sandbox.components().save_trouble()),
-            artefacts: owned(self.sandbox.artefact_trouble()),
+            database: owned(self.host.store.write_trouble()),
+            components: owned(self.host.sandbox.components().save_trouble()),
+            artefacts: owned(self.host.sandbox.artefact_trouble()),
         }
     }
 }

@@ -11,12 +11,12 @@ use crate::setup::channel::ChannelSetup;
 
 /// Each chat message from now on that gets no answer, with the reason.
 pub fn listen_to_unanswered(app: &App) -> Receiver<Unanswered> {
-    app.parts.dispatch.listen_to_unanswered()
+    app.host.dispatch.listen_to_unanswered()
 }
 
 /// The set-up of a channel; `None` if the bot was never set up there.
 pub fn find_channel(app: &App, channel: ChannelId) -> Option<ChannelSetup> {
-    app.parts.setup.find_channel(channel)
+    app.host.setup.find_channel(channel)
 }
 
 /// Lines, events and replies that were lost or refused since the start, by reason, summed over all accounts.

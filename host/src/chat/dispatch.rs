@@ -26,9 +26,8 @@ use crate::domain::tally::Tally;
 use crate::modules::versions::Versions;
 use crate::sandbox::Sandbox;
 use crate::sandbox::call::InvokeError;
-use crate::setup::Setup;
+use crate::sandbox::world::World;
 use crate::store::Store;
-use crate::telemetry::Telemetry;
 
 mod accept;
 mod answer;
@@ -53,18 +52,6 @@ use unanswered::{Listeners, NoAnswer, Unanswered};
 
 pub(super) const DROP_LATE_EVERY: Duration = Duration::from_secs(1);
 
-/// What dispatch depends on.
-pub struct Surroundings {
-    pub setup: Arc<Setup>,
-    pub sandbox: Arc<Sandbox>,
-    pub store: Arc<Store>,
-    pub clock: Arc<dyn Clock>,
-    pub telemetry: Arc<Telemetry>,
-    pub fuse: FuseConfig,
-    /// `None`: the fuse withdraws no version from all channels.
-    pub versions: Option<Arc<Versions>>,
-}
-
 /// Answers calls.
 pub struct Dispatch {
     acceptance: Acceptance,
@@ -79,8 +66,9 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    pub fn new(surroundings: Surroundings) -> Dispatch {
-        let Surroundings { setup, sandbox, store, clock, telemetry, fuse, versions } = surroundings;
+    /// Without `versions`, the fuse withdraws no version from all channels.
+    pub fn new(sandbox: Arc<Sandbox>, fuse: FuseConfig, versions: Option<Arc<Versions>>) -> Dispatch {
+        let World { setup, store, clock, telemetry, .. } = sandbox.world();
         let (guardrails, notices) = (Arc::new(Guardrails::new(fuse)), Arc::new(Notices::new()));
         let seen = Seen::new(store.clone(), clock.clone());
         let acceptance = Acceptance {
@@ -94,12 +82,13 @@ impl Dispatch {
             guardrails: guardrails.clone(),
             notices: notices.clone(),
             returning: Returning::new(setup.clone(), telemetry.clone(), clock.clone()),
-            setup,
+            setup: setup.clone(),
             versions,
             telemetry: telemetry.clone(),
             clock: clock.clone(),
             counts: Default::default(),
         };
+        let (store, clock, telemetry) = (store.clone(), clock.clone(), telemetry.clone());
         let admission = sandbox.admission().clone();
         let answering = Answering { sandbox, seen, guardrails, notices, faults, telemetry, clock: clock.clone() };
         let (outgoing, listeners, calls) = (Outgoing::default(), Listeners::new(), TaskTracker::new());

@@ -41,7 +41,7 @@ type Outcome = Result<Vec<Reply>, CommandError>;
 /// The parts that every call needs.
 pub(super) struct Invoker {
     pub(super) registry: Arc<Registry>,
-    world: Arc<World>,
+    pub(super) world: Arc<World>,
     config: SandboxConfig,
 }
 

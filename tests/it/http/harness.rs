@@ -15,7 +15,7 @@ use twitchy::config::{HttpConfig, SandboxConfig};
 use twitchy::http::address::Peer;
 use twitchy::http::entropy::Entropy;
 use twitchy::http::health::Readiness;
-use twitchy::http::{Api, Parts, build_router};
+use twitchy::http::{Api, Host, build_router};
 use twitchy::modules::publish::Publisher;
 use twitchy::telemetry::reading::Reading;
 use twitchy::transcript::ChannelHeader;
@@ -82,28 +82,13 @@ impl Site {
     /// The same, of a house with other guests.
     pub(crate) async fn of(house: House, config: HttpConfig) -> Site {
         let (unready, stop) = (Arc::default(), CancellationToken::new());
-        let parts = Parts {
-            store: house.store.clone(),
-            setup: house.setup.clone(),
-            versions: house.versions.clone(),
-            sandbox: house.sandbox.clone(),
-            publisher: Arc::new(Publisher::new(
-                house.store.clone(),
-                house.versions.clone(),
-                house.sandbox.components().clone(),
-                house.sandbox.clone(),
-            )),
-            dispatch: house.dispatch.clone(),
-            telemetry: house.telemetry.clone(),
-            sealer: house.ground.sealer.clone(),
-            clock: house.clock.clone(),
-            config,
-            readiness: Box::new(Unready(Arc::clone(&unready))),
-            entropy: Box::<Counting>::default(),
-            readings: Arc::new(|| vec![Reading::level("answer", "For the tests").with(&[], 42.0)]),
-            stop: stop.clone(),
-        };
-        let api = Api::new(parts);
+        let House { dispatch, store, versions, sandbox, ground, .. } = &house;
+        let components = sandbox.components().clone();
+        let publisher = Publisher::new(store.clone(), versions.clone(), components, sandbox.clone());
+        let host = Host::new(sandbox.clone(), publisher, dispatch.clone(), versions.clone(), ground.sealer.clone());
+        let readiness = Box::new(Unready(Arc::clone(&unready)));
+        let readings = Arc::new(|| vec![Reading::level("answer", "For the tests").with(&[], 42.0)]);
+        let api = Api::new(host, config, readiness, Box::<Counting>::default(), readings, stop.clone());
         let router = build_router(api.clone());
         let mut keys = Vec::new();
         for (name, scope) in [("op", "operator"), ("own", "channel:100"), ("other", "channel:200")] {

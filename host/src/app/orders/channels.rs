@@ -48,7 +48,7 @@ pub(super) fn list_channels(
     after: Option<&str>,
     now: SystemTime,
 ) -> (Vec<ChannelStatus>, Option<String>) {
-    let entries = list_entries(&observer.setup, wanted);
+    let entries = list_entries(&observer.host.setup, wanted);
     let after = after.unwrap_or_default();
     let mut left = entries.iter().filter(|(key, _)| key.as_str() > after);
     let page: Vec<_> = left.by_ref().take(PAGE).collect();

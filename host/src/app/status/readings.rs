@@ -12,8 +12,8 @@ const PHASES: [Phase; 6] =
 
 pub(in crate::app) fn list_readings(observer: &Observer) -> Vec<Reading> {
     let mut readings = read_status(&observer.observe());
-    readings.extend(read_slots(&observer.sandbox.list_slots()));
-    readings.extend(read_registry(&observer.sandbox.registry_counts()));
+    readings.extend(read_slots(&observer.host.sandbox.list_slots()));
+    readings.extend(read_registry(&observer.host.sandbox.registry_counts()));
     readings
 }
 

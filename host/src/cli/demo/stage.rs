@@ -130,6 +130,7 @@ impl Stage {
         let secret = KeySecret::make(&SystemEntropy);
         let key = make_key(&secret, &wanted, now).map_err(|wrong| anyhow::anyhow!("the demo's key: {wrong:?}"))?;
         self.app
+            .host
             .store
             .save_api_key(key, Stamp { by: Actor::CommandLine { system_user: None }, at: now, address: None })
             .await?;
@@ -230,9 +231,9 @@ impl Stage {
             let chatters = BALANCES.map(|(login, _)| self.known_chatter(login));
             let chatters = chatters.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
             let amounts: Vec<_> = chatters.iter().map(|chatter| chatter.id).zip(BALANCES).collect();
-            self.app.store.save_seen(id, chatters, SystemTime::now()).await?;
+            self.app.host.store.save_seen(id, chatters, SystemTime::now()).await?;
             for (chatter, (_, units)) in amounts {
-                self.app.store.seed_balance(id, chatter, Amount::from_units(units, 0)).await?;
+                self.app.host.store.seed_balance(id, chatter, Amount::from_units(units, 0)).await?;
             }
         }
         Ok(())
