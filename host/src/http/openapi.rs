@@ -1,5 +1,6 @@
 //! The OpenAPI document: what the endpoints say of themselves, and what holds for all of them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -20,7 +21,6 @@ use super::access::{Row, Standing, find_row};
 use super::error::ApiError;
 use super::error::refusals::{INTERNAL, REFUSALS, Refusal};
 use super::formats::add_patterns;
-use super::query::Parameters;
 use super::shapes::problem::{Problem, WrongValue};
 use super::{Api, docs};
 
@@ -39,6 +39,34 @@ pub(super) struct Served {
     json: Bytes,
     page: Bytes,
     pub(super) parameters: Parameters,
+}
+
+/// The names of the parameters of the query, by path and method. Only of endpoints whose document has a refusal for a malformed
+/// request: a probe of `/healthz?now=1` is none of them.
+pub(super) struct Parameters(HashMap<String, HashMap<&'static str, Vec<String>>>);
+
+impl Parameters {
+    fn of(document: &mut OpenApi) -> Parameters {
+        let mut all: HashMap<String, HashMap<_, _>> = HashMap::new();
+        for (path, item) in &mut document.paths.paths {
+            for (method, operation) in list_operations(item) {
+                if operation.responses.responses.contains_key("400") {
+                    all.entry(path.clone()).or_default().insert(method_name(&method), list_names(operation));
+                }
+            }
+        }
+        Parameters(all)
+    }
+
+    pub(super) fn find(&self, path: &str, method: &str) -> Option<&Vec<String>> {
+        self.0.get(path)?.get(method)
+    }
+}
+
+fn list_names(operation: &Operation) -> Vec<String> {
+    let parameters = operation.parameters.iter().flatten().filter_map(in_place);
+    let queries = parameters.filter(|parameter| parameter.parameter_in == ParameterIn::Query);
+    queries.map(|parameter| parameter.name.clone()).collect()
 }
 
 /// To be filled by the endpoints.
@@ -79,7 +107,7 @@ pub(super) fn complete(document: &mut OpenApi) -> Served {
 const TOO_LARGE_HEAD: &str = "431";
 
 /// Of those methods that we answer.
-pub(super) fn list_operations(item: &mut PathItem) -> impl Iterator<Item = (HttpMethod, &mut Operation)> {
+fn list_operations(item: &mut PathItem) -> impl Iterator<Item = (HttpMethod, &mut Operation)> {
     let operations = [
         (HttpMethod::Get, &mut item.get),
         (HttpMethod::Post, &mut item.post),
@@ -90,7 +118,7 @@ pub(super) fn list_operations(item: &mut PathItem) -> impl Iterator<Item = (Http
     operations.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
-pub(super) fn method_name(method: &HttpMethod) -> &'static str {
+fn method_name(method: &HttpMethod) -> &'static str {
     match method {
         HttpMethod::Get => "GET",
         HttpMethod::Post => "POST",
@@ -204,7 +232,7 @@ fn complete_operation(method: &str, path: &str, operation: &mut Operation) {
 }
 
 /// None of ours stands elsewhere in the document.
-pub(super) fn in_place(parameter: &RefOr<Parameter>) -> Option<&Parameter> {
+fn in_place(parameter: &RefOr<Parameter>) -> Option<&Parameter> {
     match parameter {
         RefOr::T(parameter) => Some(parameter),
         RefOr::Ref(_) => None,
