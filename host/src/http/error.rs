@@ -7,6 +7,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use super::echo::show_field;
 use super::shapes::problem::{Problem, WrongValue};
 
 mod causes;
@@ -23,6 +24,20 @@ pub struct ApiError {
     /// All that is wrong, where there are several things.
     errors: Vec<WrongValue>,
     header: Option<(HeaderName, String)>,
+}
+
+/// What is wrong with a request, gathered as it is read.
+#[derive(Debug, Default)]
+pub struct WrongValues(pub Vec<WrongValue>);
+
+impl WrongValues {
+    /// Notes a wrong field where `found` is None; `detail` is what should be there.
+    pub fn expect<T>(&mut self, found: Option<T>, field: &str, detail: &str) -> Option<T> {
+        if found.is_none() {
+            self.0.push(WrongValue { field: show_field(field), detail: detail.to_owned() });
+        }
+        found
+    }
 }
 
 impl Refusal {

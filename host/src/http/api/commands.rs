@@ -25,13 +25,12 @@ use crate::domain::role::Role;
 use crate::domain::trace::TraceParent;
 use crate::http::Api;
 use crate::http::body::{Json, Path, Query};
-use crate::http::error::ApiError;
 use crate::http::error::refusals::{INTERNAL, UNKNOWN_COMMAND};
+use crate::http::error::{ApiError, WrongValues};
 use crate::http::idempotency::{IdempotencyKey, answer_once};
 use crate::http::key::write_hex;
 use crate::http::principal::Principal;
 use crate::http::shapes::command::{CallArguments, ClaimedChatter, CommandAnswer, CommandCall, CommandReply};
-use crate::http::shapes::problem::WrongValue;
 use crate::setup::listing::list_available;
 use crate::store::host::audit::CALL;
 
@@ -189,18 +188,13 @@ async fn parse_chatter(
         // The login is what is wrong.
         (None, Err(_)) => Ok(channel.broadcaster()),
     };
-    let mut wrong = Vec::new();
-    let mut check = |is_right: bool, field: &str, detail: &str| {
-        if !is_right {
-            wrong.push(WrongValue { field: format!("chatter.{field}"), detail: detail.to_owned() });
-        }
-    };
-    check(id.is_ok(), "id", id.err().unwrap_or_default());
-    check(login.is_ok(), "login", "should be 1 to 25 letters, digits or underscores");
-    let is_name = claimed.display_name.as_ref().is_none_or(|name| is_label(name, LONGEST_NAME));
-    check(is_name, "display_name", "should be 1 to 50 characters that can be seen");
-    let (Ok(id), Ok(login), true) = (id, login, wrong.is_empty()) else {
-        return Err(ApiError::invalid_values(wrong));
+    let mut wrong = WrongValues::default();
+    let id = wrong.expect(id.as_ref().ok(), "chatter.id", id.as_ref().err().copied().unwrap_or_default());
+    let login = wrong.expect(login.ok(), "chatter.login", "should be 1 to 25 letters, digits or underscores");
+    let name = claimed.display_name.as_ref().is_none_or(|name| is_label(name, LONGEST_NAME)).then_some(());
+    wrong.expect(name, "chatter.display_name", "should be 1 to 50 characters that can be seen");
+    let (Some(&id), Some(login), true) = (id, login, wrong.0.is_empty()) else {
+        return Err(ApiError::invalid_values(wrong.0));
     };
     let is_broadcaster = id == channel.broadcaster();
     Ok(Chatter {

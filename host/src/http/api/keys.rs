@@ -15,8 +15,8 @@ use crate::domain::role::Role;
 use crate::domain::timestamp::{MOMENT, parse_timestamp, write_timestamp};
 use crate::http::Api;
 use crate::http::body::{Json, Path};
-use crate::http::error::ApiError;
 use crate::http::error::refusals::{INVALID_PATH, LAST_OPERATOR_KEY};
+use crate::http::error::{ApiError, WrongValues};
 use crate::http::key::KeySecret;
 use crate::http::paging::{Page, PageQuery};
 use crate::http::principal::Principal;
@@ -100,23 +100,21 @@ async fn create_key(
 /// # Errors
 /// All that is wrong.
 pub fn make_key(secret: &KeySecret, wanted: &NewKey, now: SystemTime) -> Result<ApiKey, Vec<WrongValue>> {
-    let mut errors = Vec::new();
-    let mut check = |is_right: bool, field: &str, detail: &str| {
-        if !is_right {
-            errors.push(WrongValue { field: field.to_owned(), detail: detail.to_owned() });
-        }
-    };
-    let name = wanted.name.trim();
-    check(is_label(name, LONGEST_NAME), "name", "must be 1 to 64 characters that can be seen");
-    let scopes: Result<Vec<KeyScope>, _> = wanted.scopes.iter().map(|scope| scope.parse()).collect();
-    let is_scoped = scopes.as_ref().is_ok_and(|scopes| (1..=MOST_SCOPES).contains(&scopes.len()));
-    check(is_scoped, "scopes", "must be 1 to 32 of \"operator\" and \"channel:\" with a channel's id");
-    let role = wanted.role.as_deref().map(str::parse::<Role>).transpose();
-    let is_role = role.as_ref().is_ok_and(|role| role.is_none_or(|role| role <= Role::Moderator));
-    check(is_role, "role", "must be everyone, subscriber, vip or moderator");
-    let expires_at = wanted.expires_at.as_deref().map(|text| parse_timestamp(text).filter(|at| *at > now));
-    check(expires_at != Some(None), "expires_at", &format!("must be {MOMENT}, in the future"));
-    let (Ok(mut scopes), Ok(role), true) = (scopes, role, errors.is_empty()) else { return Err(errors) };
+    let mut wrong = WrongValues::default();
+    let name = Some(wanted.name.trim()).filter(|name| is_label(name, LONGEST_NAME));
+    let name = wrong.expect(name, "name", "must be 1 to 64 characters that can be seen");
+    let scopes: Option<Vec<KeyScope>> = wanted.scopes.iter().map(|scope| scope.parse().ok()).collect();
+    let scopes = scopes.filter(|scopes| (1..=MOST_SCOPES).contains(&scopes.len()));
+    let scopes = wrong.expect(scopes, "scopes", "must be 1 to 32 of \"operator\" and \"channel:\" with a channel's id");
+    let role = wanted.role.as_deref().and_then(|text| {
+        let role = text.parse().ok().filter(|role| *role <= Role::Moderator);
+        wrong.expect(role, "role", "must be everyone, subscriber, vip or moderator")
+    });
+    let expires_at = wanted.expires_at.as_deref().and_then(|text| {
+        let at = parse_timestamp(text).filter(|at| *at > now);
+        wrong.expect(at, "expires_at", &format!("must be {MOMENT}, in the future"))
+    });
+    let (Some(name), Some(mut scopes), true) = (name, scopes, wrong.0.is_empty()) else { return Err(wrong.0) };
     scopes.sort_unstable();
     scopes.dedup();
     Ok(ApiKey {
@@ -126,7 +124,7 @@ pub fn make_key(secret: &KeySecret, wanted: &NewKey, now: SystemTime) -> Result<
         scopes: scopes.into(),
         role,
         created_at: now,
-        expires_at: expires_at.flatten(),
+        expires_at,
         revoked_at: None,
         last_used_at: None,
     })

@@ -5,37 +5,18 @@ use crate::domain::amount::Amount;
 use crate::domain::manifest::{Caps, Grants};
 use crate::domain::role::Role;
 use crate::domain::span::{parse_span, show_span};
-use crate::http::echo::{find_name, show_field};
-use crate::http::error::ApiError;
+use crate::http::echo::find_name;
+use crate::http::error::{ApiError, WrongValues};
 use crate::http::shapes::channel_module::{
     CommandTerms, LATEST, ModuleCaps, ModuleGrants, Secret, StepBack, WantedModule,
 };
-use crate::http::shapes::problem::WrongValue;
 use crate::setup::module_change::ModuleChange;
 use crate::setup::overrides::{self, CommandKey};
-
-/// What is wrong with a body, gathered as it is read.
-#[derive(Default)]
-struct Wrong(Vec<WrongValue>);
-
-impl Wrong {
-    fn note(&mut self, field: &str, detail: &str) {
-        self.0.push(WrongValue { field: show_field(field), detail: detail.to_owned() });
-    }
-
-    /// None, and noted, where it is nothing.
-    fn expect<T>(&mut self, found: Option<T>, field: &str, detail: &str) -> Option<T> {
-        if found.is_none() {
-            self.note(field, detail);
-        }
-        found
-    }
-}
 
 const VERSION: &str = "should be a version such as 1.2.0";
 
 pub(super) fn into_change(module: WantedModule) -> Result<(ModuleChange, Secrets), ApiError> {
-    let mut wrong = Wrong::default();
+    let mut wrong = WrongValues::default();
     let pinned = match module.version.as_str() {
         LATEST => None,
         text => wrong.expect(text.parse().ok(), "version", "should be latest, or a version such as 1.2.0"),
@@ -64,7 +45,7 @@ pub(super) fn show_grants(grants: &Grants) -> ModuleGrants {
     }
 }
 
-fn parse_grants(grants: ModuleGrants, wrong: &mut Wrong) -> Grants {
+fn parse_grants(grants: ModuleGrants, wrong: &mut WrongValues) -> Grants {
     let capabilities = grants.capabilities.iter().filter_map(|name| {
         let detail = format!("{} is no capability", find_name(name).unwrap_or("one of them"));
         wrong.expect(name.parse().ok(), "grants.capabilities", &detail)
@@ -86,7 +67,7 @@ fn show_caps(caps: &Caps) -> ModuleCaps {
     }
 }
 
-fn parse_caps(caps: &ModuleCaps, field: &str, wrong: &mut Wrong) -> Caps {
+fn parse_caps(caps: &ModuleCaps, field: &str, wrong: &mut WrongValues) -> Caps {
     let mut parse = |name: &str, text: &Option<String>| {
         let text = text.as_ref()?;
         let amount = text.parse::<Amount>().ok().filter(|amount| *amount >= Amount::ZERO);
@@ -105,7 +86,7 @@ pub(super) fn show_terms(terms: &overrides::CommandTerms) -> CommandTerms {
     CommandTerms { role, cooldown, chatter_cooldown, aliases }
 }
 
-fn parse_terms(terms: CommandTerms, name: &str, wrong: &mut Wrong) -> overrides::CommandTerms {
+fn parse_terms(terms: CommandTerms, name: &str, wrong: &mut WrongValues) -> overrides::CommandTerms {
     let mut span = |field: &str, text: Option<String>| {
         let span = parse_span(&text?).map(show_span);
         wrong.expect(span, &format!("commands.{name}.{field}"), "should be a time such as 30s or 5m")
