@@ -18,12 +18,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::chat::dispatch::Dispatch;
 use crate::config::HttpConfig;
+use crate::domain::id::ChannelId;
 use crate::domain::ports::{Clock, Moment};
 use crate::modules::publish::Publisher;
 use crate::modules::versions::Versions;
 use crate::sandbox::Sandbox;
 use crate::sandbox::world::World;
 use crate::setup::Setup;
+use crate::setup::channel::ChannelSetup;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::telemetry::reading::Readings;
@@ -54,6 +56,7 @@ mod server;
 pub mod shapes;
 mod throttle;
 
+use error::ApiError;
 pub use router::build_router;
 pub use server::serve;
 
@@ -134,6 +137,11 @@ impl Api {
             document: OnceLock::new(),
             listeners: api::events::Listeners::default(),
         })
+    }
+
+    /// A channel's set-up, as it is in memory.
+    fn find_channel(&self, channel: ChannelId) -> Result<ChannelSetup, ApiError> {
+        self.setup.find_channel(channel).ok_or_else(ApiError::no_channel)
     }
 
     pub fn now(&self) -> Moment {

@@ -20,16 +20,15 @@ use utoipa_axum::router::OpenApiRouter;
 use super::Api;
 
 mod audit;
-pub mod change;
 mod channel_modules;
 mod channels;
 mod commands;
-mod event;
 pub mod events;
 pub mod keys;
 pub mod logs;
 pub mod metrics;
 pub mod modules;
+mod path;
 
 /// `api` is for layers of single routes, such as [`super::idempotency::answer_once`].
 pub(super) fn routes(api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {

@@ -25,7 +25,7 @@ use super::error::refusals::{
 };
 use super::key::KeySecret;
 use super::principal::Principal;
-use super::throttle::{Buckets, Place, UnderWay};
+use super::throttle::{Buckets, InFlight, Permit};
 use crate::config::HttpConfig;
 use crate::domain::id::ChannelId;
 use crate::domain::principal::{CallerId, KeyId};
@@ -49,7 +49,7 @@ pub(super) struct Gate {
     right_keys: Mutex<LruCache<(KeyId, AddressGroup), ()>>,
     without_key: Mutex<Buckets<AddressGroup>>,
     of_callers: Mutex<Buckets<CallerId>>,
-    under_way: UnderWay<CallerId>,
+    in_flight: InFlight<CallerId>,
     uses: Mutex<LruCache<KeyId, SystemTime>>,
     tell_of_proxy: Once,
 }
@@ -64,7 +64,7 @@ impl Gate {
             right_keys: Mutex::new(LruCache::new(CALLERS)),
             without_key: Mutex::new(without_key),
             of_callers: Mutex::new(Buckets::new(config.burst, every(config.rate), CALLERS)),
-            under_way: UnderWay::new(config.concurrency),
+            in_flight: InFlight::new(config.concurrency),
             uses: Mutex::new(LruCache::new(CALLERS)),
             tell_of_proxy: Once::new(),
         }
@@ -94,17 +94,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// The middleware.
 pub(super) async fn admit(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     match pass(&api, request).await {
-        Ok((request, place)) => {
+        Ok((request, permit)) => {
             let answer = tokio::time::timeout(api.config.request_within, next.run(request)).await;
             let answer = answer.unwrap_or_else(|_| ApiError::from(REQUEST_TIMEOUT).into_response());
-            // An answer that is still being sent is still under way.
-            answer.map(|body| Body::new(Held { body, _place: place }))
+            // A request is in flight until its answer is sent.
+            answer.map(|body| Body::new(Held { body, _permit: permit }))
         }
         Err(error) => error.into_response(),
     }
 }
 
-async fn pass(api: &Arc<Api>, mut request: Request) -> Result<(Request, Option<Place<CallerId>>), ApiError> {
+async fn pass(api: &Arc<Api>, mut request: Request) -> Result<(Request, Option<Permit<CallerId>>), ApiError> {
     let row = find_row(&request);
     let is_probe = matches!(row, Ok(Some(row)) if row.is_probe());
     if !is_probe && !api.gate.hosts.contain(request.uri(), request.headers()) {
@@ -137,14 +137,14 @@ async fn pass(api: &Arc<Api>, mut request: Request) -> Result<(Request, Option<P
     };
     let key = identify(api, group, &token).await?;
     let principal = Principal::new(key, address);
-    let place = hold_back(api, principal.caller())?;
+    let permit = hold_back(api, principal.caller())?;
     note_use(api, principal.key());
     let standing = access::stand(&principal, find_channel(&mut request).await);
     if !row?.is_some_and(|row| row.is_open_to(standing)) {
         return Err(FORBIDDEN.into());
     }
     request.extensions_mut().insert(principal);
-    Ok((request, Some(place)))
+    Ok((request, Some(permit)))
 }
 
 /// None where the path leads nowhere, which the router says.
@@ -192,10 +192,10 @@ async fn identify(api: &Api, group: AddressGroup, token: &Result<KeySecret, ()>)
     Ok(key)
 }
 
-fn hold_back(api: &Api, caller: &CallerId) -> Result<Place<CallerId>, ApiError> {
+fn hold_back(api: &Api, caller: &CallerId) -> Result<Permit<CallerId>, ApiError> {
     lock(&api.gate.of_callers).take(caller.clone(), api.now().instant).map_err(ApiError::rate_limited)?;
     // When one of the others ends nobody knows.
-    api.gate.under_way.enter(caller).ok_or_else(|| ApiError::rate_limited(Duration::from_secs(1)))
+    api.gate.in_flight.enter(caller).ok_or_else(|| ApiError::rate_limited(Duration::from_secs(1)))
 }
 
 /// Off the request's path, and at most once a minute.
@@ -218,10 +218,10 @@ async fn find_channel(request: &mut Request) -> Option<Result<ChannelId, ()>> {
     Some(id.parse().map_err(|_| ()))
 }
 
-/// A body that keeps its caller's place until it is sent.
+/// A body that keeps its caller's permit until it is sent.
 struct Held {
     body: Body,
-    _place: Option<Place<CallerId>>,
+    _permit: Option<Permit<CallerId>>,
 }
 
 impl HttpBody for Held {

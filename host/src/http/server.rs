@@ -25,7 +25,7 @@ use tracing::{debug, warn};
 
 use super::address::{AddressGroup, Peer};
 use super::linger::{LeftUnread, Lingering, Watched};
-use super::throttle::UnderWay;
+use super::throttle::InFlight;
 use crate::config::HttpConfig;
 
 /// Bytes of a request's head.
@@ -42,17 +42,17 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// A stranger may have an eighth of all connections, so that one alone cannot keep the others out; a trusted proxy may have
 /// all. Where all are taken, new ones wait in the system's queue.
 pub async fn serve(listener: TcpListener, router: Router, config: HttpConfig, shutdown: CancellationToken) {
-    let places = Arc::new(Semaphore::new(config.connections));
-    let of_address = UnderWay::new((config.connections / 8).max(1));
+    let permits = Arc::new(Semaphore::new(config.connections));
+    let of_address = InFlight::new((config.connections / 8).max(1));
     let mut connections = JoinSet::new();
     loop {
         // Those that have ended are let go of as new ones come.
         while connections.try_join_next().is_some() {}
         let accepted = tokio::select! {
-            accepted = accept(&listener, &places) => accepted,
+            accepted = accept(&listener, &permits) => accepted,
             () = shutdown.cancelled() => break,
         };
-        let Some((stream, peer, place)) = accepted else { continue };
+        let Some((stream, peer, permit)) = accepted else { continue };
         let is_proxy = config.trusted_proxies.iter().any(|network| network.contains(peer.ip()));
         let share = of_address.enter(&AddressGroup::from(peer.ip()));
         if share.is_none() && !is_proxy {
@@ -62,7 +62,7 @@ pub async fn serve(listener: TcpListener, router: Router, config: HttpConfig, sh
         let connection = answer(stream, peer, router.clone(), config.header_within, shutdown.clone());
         connections.spawn(async move {
             connection.await;
-            drop((place, share));
+            drop((permit, share));
         });
     }
     drop(listener);
@@ -75,10 +75,10 @@ pub async fn serve(listener: TcpListener, router: Router, config: HttpConfig, sh
 type Accepted = (TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit);
 
 /// None where it did not work.
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<Accepted> {
-    let place = places.clone().acquire_owned().await.ok()?;
+async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> Option<Accepted> {
+    let permit = permits.clone().acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, peer)) => Some((stream, peer, place)),
+        Ok((stream, peer)) => Some((stream, peer, permit)),
         Err(error) => {
             warn!(%error, "cannot accept a connection");
             sleep(PAUSE).await;

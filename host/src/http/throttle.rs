@@ -1,4 +1,4 @@
-//! How often somebody may ask: token buckets, and counts of what is under way. Pure; the time is passed in.
+//! How often a caller may ask: token buckets, and counts of requests in flight. The time is passed in.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -7,6 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use lru::LruCache;
+
+use super::error::ApiError;
+use super::principal::Principal;
+use crate::domain::principal::CallerId;
 
 /// One bucket for each of a bounded number of callers; who has not asked for longest is forgotten, and begins anew with a
 /// full one.
@@ -63,36 +67,37 @@ impl Bucket {
     }
 }
 
-/// What is under way, by caller. Bounded by what is under way in all.
-pub(super) struct UnderWay<K> {
+/// Requests in flight, by caller. Bounded by the requests that are in flight in all.
+pub(super) struct InFlight<K> {
     counts: Arc<Mutex<HashMap<K, usize>>>,
     most: usize,
 }
 
 /// Counts until it is dropped.
-pub(super) struct Place<K: Hash + Eq> {
+pub(super) struct Permit<K: Hash + Eq> {
     counts: Arc<Mutex<HashMap<K, usize>>>,
     caller: K,
 }
 
-impl<K: Hash + Eq + Clone> UnderWay<K> {
-    pub(super) fn new(most: usize) -> UnderWay<K> {
-        UnderWay { counts: Arc::default(), most }
+impl<K: Hash + Eq + Clone> InFlight<K> {
+    /// `most` is how many requests one caller may have in flight.
+    pub(super) fn new(most: usize) -> InFlight<K> {
+        InFlight { counts: Arc::default(), most }
     }
 
-    /// None where the caller has too much under way.
-    pub(super) fn enter(&self, caller: &K) -> Option<Place<K>> {
+    /// None where the caller has too many requests in flight.
+    pub(super) fn enter(&self, caller: &K) -> Option<Permit<K>> {
         let mut counts = lock(&self.counts);
         let count = counts.entry(caller.clone()).or_default();
         if *count >= self.most {
             return None;
         }
         *count += 1;
-        Some(Place { counts: self.counts.clone(), caller: caller.clone() })
+        Some(Permit { counts: self.counts.clone(), caller: caller.clone() })
     }
 }
 
-impl<K: Hash + Eq> Drop for Place<K> {
+impl<K: Hash + Eq> Drop for Permit<K> {
     fn drop(&mut self) {
         let mut counts = lock(&self.counts);
         if let Some(count) = counts.get_mut(&self.caller) {
@@ -104,6 +109,39 @@ impl<K: Hash + Eq> Drop for Place<K> {
     }
 }
 
+/// How many requests of one costly kind may be in flight. No caller alone keeps others out, and creators together leave the
+/// operator room.
+pub(super) struct Quota {
+    of_caller: InFlight<CallerId>,
+    of_creators: InFlight<()>,
+    of_all: InFlight<()>,
+}
+
+/// One request's part of a quota, until it is dropped.
+pub(super) type QuotaPermit = (Permit<CallerId>, Option<Permit<()>>, Permit<()>);
+
+impl Quota {
+    pub(super) fn new(most: usize, most_of_creators: usize, most_of_a_caller: usize) -> Quota {
+        Quota {
+            of_caller: InFlight::new(most_of_a_caller),
+            of_creators: InFlight::new(most_of_creators),
+            of_all: InFlight::new(most),
+        }
+    }
+
+    /// # Errors
+    /// `rate_limited` where the caller has used up its part, `busy` where others have; worth another try after `wait`.
+    pub(super) fn enter(&self, principal: &Principal, wait: Duration) -> Result<QuotaPermit, ApiError> {
+        let of_caller = self.of_caller.enter(principal.caller()).ok_or_else(|| ApiError::rate_limited(wait))?;
+        let busy = || ApiError::busy(wait);
+        let of_creators = match principal.is_operator() {
+            true => None,
+            false => Some(self.of_creators.enter(&()).ok_or_else(busy)?),
+        };
+        Ok((of_caller, of_creators, self.of_all.enter(&()).ok_or_else(busy)?))
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Nothing in here can panic between two changes that belong together.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -111,9 +149,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+    use std::time::SystemTime;
+
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::id::ChannelId;
+    use crate::domain::principal::KeyScope;
+    use crate::store::host::api_keys::ApiKey;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -145,13 +189,44 @@ mod tests {
     }
 
     #[test]
-    fn who_leaves_makes_place() {
-        let under_way = UnderWay::new(2);
-        let places = (under_way.enter(&1), under_way.enter(&1));
-        assert!(places.0.is_some() && places.1.is_some() && under_way.enter(&1).is_none());
-        assert!(under_way.enter(&2).is_some());
-        drop(places);
-        assert!(lock(&under_way.counts).is_empty() && under_way.enter(&1).is_some());
+    fn a_request_that_ends_makes_room() {
+        let in_flight = InFlight::new(2);
+        let permits = (in_flight.enter(&1), in_flight.enter(&1));
+        assert!(permits.0.is_some() && permits.1.is_some() && in_flight.enter(&1).is_none());
+        assert!(in_flight.enter(&2).is_some());
+        drop(permits);
+        assert!(lock(&in_flight.counts).is_empty() && in_flight.enter(&1).is_some());
+    }
+
+    fn principal(number: u32, scope: KeyScope) -> Principal {
+        let key = ApiKey {
+            id: format!("{number:012x}").parse().unwrap(),
+            name: "key".into(),
+            digest: [0; 32],
+            scopes: [scope].into(),
+            role: None,
+            created_at: SystemTime::UNIX_EPOCH,
+            expires_at: None,
+            revoked_at: None,
+            last_used_at: None,
+        };
+        Principal::new(key, Ipv4Addr::LOCALHOST.into())
+    }
+
+    #[test]
+    fn no_key_and_no_creators_keep_all_the_others_out() {
+        let creator = |number| principal(number, KeyScope::Channel(ChannelId(100)));
+        let operator = |number| principal(number, KeyScope::Operator);
+        let quota = Quota::new(5, 3, 2);
+        let enter = |principal: &Principal| quota.enter(principal, SECOND);
+        let own = (enter(&creator(1)).unwrap(), enter(&creator(1)).unwrap());
+        assert_eq!(enter(&creator(1)).err(), Some(ApiError::rate_limited(SECOND)));
+        let other = enter(&creator(2)).unwrap();
+        assert_eq!(enter(&creator(3)).err(), Some(ApiError::busy(SECOND)));
+        let of_operator = (enter(&operator(4)).unwrap(), enter(&operator(5)).unwrap());
+        assert_eq!(enter(&operator(5)).err(), Some(ApiError::busy(SECOND)));
+        drop((own, other, of_operator));
+        assert!(enter(&creator(3)).is_ok() && enter(&operator(5)).is_ok());
     }
 
     proptest! {

@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::change::{find_channel, parse_channel, parse_module};
-use crate::domain::id::{ChannelId, ModuleName};
+use super::path::{ChannelModulePath, ChannelPath};
+use crate::domain::id::ModuleName;
 use crate::domain::report::Fate;
 use crate::domain::role::Role;
 use crate::http::Api;
@@ -43,12 +43,6 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(roll_back))
 }
 
-type Named = Path<(String, String)>;
-
-fn parse(Path((channel, name)): Named) -> Result<(ChannelId, ModuleName), ApiError> {
-    Ok((parse_channel(&channel)?, parse_module(&name)?))
-}
-
 async fn answer(api: &Api, setup: &ChannelSetup, name: &ModuleName) -> Result<Response, ApiError> {
     let module = shown::show(api, setup, require_module(setup, name)?).await?;
     Ok((etag(setup.revision), Json(module)).into_response())
@@ -62,15 +56,15 @@ async fn answer(api: &Api, setup: &ChannelSetup, name: &ModuleName) -> Result<Re
     path = "/api/v1/channels/{channel}/modules",
     operation_id = "list_channel_modules",
     tag = "channels",
-    params(("channel" = String, Path, format = "twitch-id", description = "The channel's id.", example = "100"), PageQuery),
+    params(ChannelPath, PageQuery),
     responses((status = 200, description = "A page of modules.", body = Listed<ChannelModuleState>))
 )]
 async fn list_modules(
     State(api): State<Arc<Api>>,
-    Path(channel): Path<String>,
+    Path(path): Path<ChannelPath>,
     page: Page,
 ) -> Result<Json<Listed<ChannelModuleState>>, ApiError> {
-    let setup = find_channel(&api, parse_channel(&channel)?)?;
+    let setup = api.find_channel(path.parse()?)?;
     let after: Option<ModuleName> = page.parse_cursor()?;
     let modules = setup.modules().filter(|module| after.as_ref().is_none_or(|after| module.manifest.name > *after));
     let modules = modules.take(page.limit + 1).collect();
@@ -86,18 +80,15 @@ async fn list_modules(
     path = "/api/v1/channels/{channel}/modules/{name}",
     operation_id = "show_channel_module",
     tag = "channels",
-    params(
-        ("channel" = String, Path, format = "twitch-id", description = "The channel's id.", example = "100"),
-        ("name" = String, Path, format = "module-name", description = "The module's name.", example = "dice")
-    ),
+    params(ChannelModulePath),
     responses(
         (status = 200, description = "The module; its ETag is for If-Match.", body = ChannelModule),
         (status = 409, description = "Every version of it is withdrawn, and the channel has said nothing of it.")
     )
 )]
-async fn show_module(State(api): State<Arc<Api>>, path: Named) -> Result<Response, ApiError> {
-    let (channel, name) = parse(path)?;
-    answer(&api, &find_channel(&api, channel)?, &name).await
+async fn show_module(State(api): State<Arc<Api>>, Path(path): Path<ChannelModulePath>) -> Result<Response, ApiError> {
+    let (channel, name) = path.parse()?;
+    answer(&api, &api.find_channel(channel)?, &name).await
 }
 
 /// Set a module up in a channel
@@ -109,8 +100,7 @@ async fn show_module(State(api): State<Arc<Api>>, path: Named) -> Result<Respons
     path = "/api/v1/channels/{channel}/modules/{name}",
     tag = "channels",
     params(
-        ("channel" = String, Path, format = "twitch-id", description = "The channel's id.", example = "100"),
-        ("name" = String, Path, format = "module-name", description = "The module's name.", example = "dice"),
+        ChannelModulePath,
         ("If-Match" = String, Header, description = "The ETag that was read, or *.")
     ),
     request_body = WantedModule,
@@ -124,12 +114,12 @@ async fn show_module(State(api): State<Arc<Api>>, path: Named) -> Result<Respons
 async fn put_module(
     State(api): State<Arc<Api>>,
     principal: Principal,
-    path: Named,
+    Path(path): Path<ChannelModulePath>,
     if_match: IfMatch,
     Json(wanted): Json<WantedModule>,
 ) -> Result<Response, ApiError> {
-    let (channel, name) = parse(path)?;
-    let before = find_channel(&api, channel)?;
+    let (channel, name) = path.parse()?;
+    let before = api.find_channel(channel)?;
     if_match.check(before.revision)?;
     require_module(&before, &name)?;
     let (wanted, secrets) = into_change(wanted)?;
@@ -153,17 +143,18 @@ async fn put_module(
     delete,
     path = "/api/v1/channels/{channel}/modules/{name}",
     tag = "channels",
-    params(
-        ("channel" = String, Path, format = "twitch-id", description = "The channel's id.", example = "100"),
-        ("name" = String, Path, format = "module-name", description = "The module's name.", example = "dice")
-    ),
+    params(ChannelModulePath),
     responses(
         (status = 200, description = "The module, which is off now.", body = ChannelModule),
         (status = 409, description = "The module is always on, or there is nothing of it to disable.")
     )
 )]
-async fn disable_module(State(api): State<Arc<Api>>, principal: Principal, path: Named) -> Result<Response, ApiError> {
-    let (channel, name) = parse(path)?;
+async fn disable_module(
+    State(api): State<Arc<Api>>,
+    principal: Principal,
+    Path(path): Path<ChannelModulePath>,
+) -> Result<Response, ApiError> {
+    let (channel, name) = path.parse()?;
     let plan = |setup: &ChannelSetup| {
         require_module(setup, &name)?;
         if is_always_on(&name) {
@@ -186,10 +177,7 @@ async fn disable_module(State(api): State<Arc<Api>>, principal: Principal, path:
     path = "/api/v1/channels/{channel}/modules/{name}/rollback",
     operation_id = "roll_back_channel_module",
     tag = "channels",
-    params(
-        ("channel" = String, Path, format = "twitch-id", description = "The channel's id.", example = "100"),
-        ("name" = String, Path, format = "module-name", description = "The module's name.", example = "dice")
-    ),
+    params(ChannelModulePath),
     request_body = StepBack,
     responses(
         (status = 200, description = "The module, pinned to that version.", body = ChannelModule),
@@ -200,10 +188,10 @@ async fn disable_module(State(api): State<Arc<Api>>, principal: Principal, path:
 async fn roll_back(
     State(api): State<Arc<Api>>,
     principal: Principal,
-    path: Named,
+    Path(path): Path<ChannelModulePath>,
     Json(wanted): Json<StepBack>,
 ) -> Result<Response, ApiError> {
-    let (channel, name) = parse(path)?;
+    let (channel, name) = path.parse()?;
     let to = parse_target(&wanted)?;
     let plan = async |setup: ChannelSetup| {
         let left = api.store.list_left(channel, &name).await?;

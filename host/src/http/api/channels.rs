@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::change::{find_channel, parse_channel};
+use super::path::ChannelPath;
 use crate::domain::id::{ChannelId, Login, ParseIdError};
 use crate::domain::role::Role;
 use crate::domain::timestamp::{MOMENT, parse_timestamp, write_timestamp};
@@ -94,11 +94,14 @@ async fn list_channels(
     get,
     path = "/api/v1/channels/{channel}",
     tag = "channels",
-    params(("channel" = String, Path, format = "twitch-id", description = "The channel's id.", example = "100")),
+    params(ChannelPath),
     responses((status = 200, description = "The channel; its ETag is for If-Match.", body = Channel))
 )]
-async fn show_channel(State(api): State<Arc<Api>>, Path(channel): Path<String>) -> Result<impl IntoResponse, ApiError> {
-    let setup = find_channel(&api, parse_channel(&channel)?)?;
+async fn show_channel(
+    State(api): State<Arc<Api>>,
+    Path(path): Path<ChannelPath>,
+) -> Result<impl IntoResponse, ApiError> {
+    let setup = api.find_channel(path.parse()?)?;
     Ok((etag(setup.revision), Json(show(&api, &setup))))
 }
 
@@ -110,7 +113,7 @@ async fn show_channel(State(api): State<Arc<Api>>, Path(channel): Path<String>) 
     path = "/api/v1/channels/{channel}",
     tag = "channels",
     params(
-        ("channel" = String, Path, format = "twitch-id", description = "The channel's id.", example = "100"),
+        ChannelPath,
         ("If-Match" = String, Header, description = "The ETag that was read, or *.")
     ),
     request_body = ChannelPatch,
@@ -122,11 +125,11 @@ async fn show_channel(State(api): State<Arc<Api>>, Path(channel): Path<String>) 
 async fn change_one(
     State(api): State<Arc<Api>>,
     principal: Principal,
-    Path(channel): Path<String>,
+    Path(path): Path<ChannelPath>,
     if_match: IfMatch,
     Json(patch): Json<ChannelPatch>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let (channel, now) = (parse_channel(&channel)?, api.now().wall);
+    let (channel, now) = (path.parse()?, api.now().wall);
     let change = into_change(patch)?;
     let plan = |setup: &ChannelSetup| {
         if_match.check(setup.revision)?;

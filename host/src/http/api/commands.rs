@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
-use super::change::parse_channel;
+use super::path::parse_channel;
 use crate::chat::dispatch::call::{Arguments, CallError, CallResult, HttpCall};
 use crate::domain::audit::{self, Actor, AuditValue, Stamp};
 use crate::domain::id::{ChannelId, ChatterId, Login};

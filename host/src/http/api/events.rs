@@ -4,32 +4,30 @@
 //! told how many. What was said in chat is only told where it was asked for, and only of a channel that the key opens.
 
 use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::extract::State;
 use axum::http::HeaderName;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use futures_util::{StreamExt, stream};
+use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
-use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub(super) use super::event::parse_channel;
-use super::event::{Told, kind_of, write_missed, write_text, write_told};
 use crate::domain::id::ChannelId;
-use crate::domain::principal::CallerId;
+use crate::domain::report::Report;
+use crate::domain::timestamp::write_timestamp;
 use crate::http::Api;
 use crate::http::body::Query;
 use crate::http::error::ApiError;
 use crate::http::error::refusals::{INVALID_QUERY, TOO_MANY_LISTENERS};
 use crate::http::principal::Principal;
-use crate::http::throttle::{Place, UnderWay};
+use crate::http::shapes::event::{ConnectionEvent, InvocationEvent, MissedEvent, ModuleEvent, TextEvent};
+use crate::http::throttle::{Quota, QuotaPermit};
 use crate::telemetry::HostEvent;
 use crate::telemetry::listening::{Heard, Listening};
 use crate::telemetry::texts::SaidText;
@@ -39,7 +37,7 @@ const LISTENERS_OF_CALLER: usize = 4;
 const LISTENERS_OF_CREATORS: usize = 64;
 /// A proxy takes a connection for dead on which nothing is said for a minute.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
-/// How long a key that was revoked may go on listening, and how long it keeps its place where nothing happens.
+/// How long a key that was revoked may go on listening, and how long it keeps its permit where nothing happens.
 const KEY_CHECKED_EVERY: Duration = Duration::from_secs(1);
 const QUIET_KEY_CHECKED_EVERY: Duration = Duration::from_secs(10);
 
@@ -52,30 +50,14 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default().routes(routes!(stream_events))
 }
 
-/// Who listens now.
-pub(in crate::http) struct Listeners {
-    of_caller: UnderWay<CallerId>,
-    of_creators: UnderWay<()>,
-}
+/// How many listen now.
+pub(in crate::http) struct Listeners(Quota);
 
 impl Default for Listeners {
     fn default() -> Listeners {
-        Listeners { of_caller: UnderWay::new(LISTENERS_OF_CALLER), of_creators: UnderWay::new(LISTENERS_OF_CREATORS) }
+        Listeners(Quota::new(usize::MAX, LISTENERS_OF_CREATORS, LISTENERS_OF_CALLER))
     }
 }
-
-impl Listeners {
-    fn enter(&self, principal: &Principal) -> Result<Places, ApiError> {
-        let of_caller = self.of_caller.enter(principal.caller()).ok_or(TOO_MANY_LISTENERS)?;
-        let of_creators = match principal.is_operator() {
-            true => None,
-            false => Some(self.of_creators.enter(&()).ok_or(TOO_MANY_LISTENERS)?),
-        };
-        Ok((of_caller, of_creators))
-    }
-}
-
-type Places = (Place<CallerId>, Option<Place<()>>);
 
 /// Which events are wanted.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -116,20 +98,21 @@ async fn stream_events(
     Query(query): Query<EventsQuery>,
 ) -> Result<Response, ApiError> {
     let wanted = Wanted::parse(&query, &principal)?;
-    let places = api.listeners.enter(&principal)?;
+    let permit = api.listeners.0.enter(&principal, KEEP_ALIVE_EVERY).map_err(|_| TOO_MANY_LISTENERS)?;
     let listener = Listener {
         events: api.telemetry.listen(),
         texts: wanted.texts_of.map(|channel| api.telemetry.listen_to_texts(channel)),
         stop: api.stop.clone(),
         checked_at: api.now().instant,
-        told: 0,
+        sent: 0,
         api,
         principal,
         wanted,
-        _places: places,
+        _permit: permit,
     };
-    let told = Sse::new(Telling::of(listener)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_EVERY));
-    Ok(([NO_BUFFERING], told).into_response())
+    let events = stream::unfold(listener, Listener::next).map(Ok::<Event, Infallible>);
+    let answer = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_EVERY));
+    Ok(([NO_BUFFERING], answer).into_response())
 }
 
 /// What a listener may and wants to hear.
@@ -167,6 +150,19 @@ impl Wanted {
     }
 }
 
+/// That of `?channel=`.
+pub(super) fn parse_channel(text: &str) -> Result<ChannelId, ApiError> {
+    text.parse().map_err(|_| INVALID_QUERY.because("channel is a channel's id, a number."))
+}
+
+fn kind_of(event: &HostEvent) -> &'static str {
+    match event {
+        HostEvent::Invocation(_) => "invocation",
+        HostEvent::Module { .. } => "module",
+        HostEvent::Connection { .. } => "connection",
+    }
+}
+
 fn parse_kind(text: &str) -> Result<&'static str, ApiError> {
     let kind = KINDS.into_iter().find(|kind| *kind == text);
     kind.ok_or_else(|| INVALID_QUERY.because(format!("kind is one or more of {}.", KINDS.join(", "))))
@@ -179,47 +175,39 @@ struct Listener {
     stop: CancellationToken,
     checked_at: Instant,
     /// Events so far.
-    told: u64,
+    sent: u64,
     api: Arc<Api>,
     principal: Principal,
     wanted: Wanted,
-    _places: Places,
+    _permit: QuotaPermit,
 }
 
 impl Listener {
     /// Waits for the next event that is wanted; None at the end of the host, or of the key.
     async fn next(mut self) -> Option<(Event, Listener)> {
         loop {
-            let told = tokio::select! {
+            let event = tokio::select! {
                 // What was typed comes before what came of it.
                 biased;
                 () = self.stop.cancelled() => return None,
-                said = hear(&mut self.texts) => self.tell_text(said?),
-                heard = self.events.next() => self.tell_event(heard?),
+                said = hear(&mut self.texts) => Some(write_text(said?)),
+                heard = self.events.next() => self.write_wanted(heard?),
                 () = sleep(QUIET_KEY_CHECKED_EVERY) => None,
             };
             if !self.may_listen().await {
                 return None;
             }
-            let Some(told) = told else { continue };
-            self.told += 1;
-            let event = Event::default().id(self.told.to_string()).event(told.name).data(told.data);
-            return Some((event, self));
+            let Some((name, data)) = event else { continue };
+            self.sent += 1;
+            return Some((Event::default().id(self.sent.to_string()).event(name).data(data), self));
         }
     }
 
-    fn tell_event(&self, heard: Heard<HostEvent>) -> Option<Told> {
+    fn write_wanted(&self, heard: Heard<HostEvent>) -> Option<Written> {
         match heard {
-            Heard::Event(event) => self.wanted.contains(&event).then(|| write_told(&event, self.api.now().wall)),
+            Heard::Event(event) => self.wanted.contains(&event).then(|| write_event(&event, self.api.now().wall)),
             Heard::Missed(count) => Some(write_missed(count)),
         }
-    }
-
-    fn tell_text(&self, heard: Heard<SaidText>) -> Option<Told> {
-        Some(match heard {
-            Heard::Event(said) => write_text(&said),
-            Heard::Missed(count) => write_missed(count),
-        })
     }
 
     /// The key was valid when this began, and may have expired or been revoked since.
@@ -242,28 +230,64 @@ async fn hear(texts: &mut Option<Listening<SaidText>>) -> Option<Heard<SaidText>
     }
 }
 
-/// The events of a listener, one after another.
-struct Telling {
-    /// None after the last one.
-    next: Option<Next>,
-}
+/// The name of an event, and its data as one line of JSON.
+type Written = (&'static str, String);
 
-type Next = Pin<Box<dyn Future<Output = Option<(Event, Listener)>> + Send>>;
-
-impl Telling {
-    fn of(listener: Listener) -> Telling {
-        Telling { next: Some(Box::pin(listener.next())) }
+fn write_event(event: &HostEvent, now: SystemTime) -> Written {
+    let (name, at) = (kind_of(event), write_timestamp(now));
+    match event {
+        HostEvent::Invocation(report) => write(name, &show_report(report)),
+        HostEvent::Module { module, version, channel, change } => {
+            let channel = channel.map(|channel| channel.to_string());
+            let (module, version, change) = (module.to_string(), version.to_string(), change.as_str().to_owned());
+            write(name, &ModuleEvent { at, module, version, channel, change })
+        }
+        HostEvent::Connection { account, state } => {
+            write(name, &ConnectionEvent { at, account: account.to_string(), state: (*state).to_owned() })
+        }
     }
 }
 
-impl Stream for Telling {
-    type Item = Result<Event, Infallible>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Some(next) = &mut self.next else { return Poll::Ready(None) };
-        let Poll::Ready(told) = next.as_mut().poll(context) else { return Poll::Pending };
-        let (event, listener) = told.unzip();
-        self.next = listener.and_then(|listener| Telling::of(listener).next);
-        Poll::Ready(event.map(Ok))
+fn write_text(heard: Heard<SaidText>) -> Written {
+    match heard {
+        Heard::Event(said) => {
+            let (invocation, channel) = (said.invocation.to_string(), said.channel.to_string());
+            write("text", &TextEvent { invocation, channel, text: said.text.to_string() })
+        }
+        Heard::Missed(count) => write_missed(count),
     }
+}
+
+fn write_missed(count: u64) -> Written {
+    write("missed", &MissedEvent { count })
+}
+
+fn show_report(report: &Report) -> InvocationEvent {
+    InvocationEvent {
+        at: write_timestamp(report.at),
+        invocation: report.id.to_string(),
+        channel: report.channel.to_string(),
+        chatter: report.chatter.to_string(),
+        module: report.module.to_string(),
+        version: report.version.to_string(),
+        command: report.command.to_string(),
+        outcome: report.outcome.as_str().to_owned(),
+        dry_run: report.is_dry_run,
+        blame: report.outcome.blame().to_owned(),
+        reason: report.reason.as_deref().map(str::to_owned),
+        replies: report.replies,
+        duration: seconds(report.took),
+        processor: seconds(report.usage.processor),
+        memory: report.usage.memory,
+        runs: report.usage.runs,
+    }
+}
+
+/// To the microsecond.
+fn seconds(span: Duration) -> f64 {
+    (span.as_secs_f64() * 1e6).round() / 1e6
+}
+
+fn write(name: &'static str, data: &impl Serialize) -> Written {
+    (name, serde_json::to_string(data).expect("texts and numbers can be written as JSON"))
 }

@@ -9,12 +9,12 @@ use axum::response::{IntoResponse, Response};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
+use super::path::{ModulePath, VersionPath};
 use crate::domain::effect::Revision;
 use crate::domain::id::ModuleName;
 use crate::http::Api;
 use crate::http::body::{Json, Path};
 use crate::http::error::ApiError;
-use crate::http::error::refusals::INVALID_PATH;
 use crate::http::idempotency::answer_once;
 use crate::http::paging::{Page, PageQuery};
 use crate::http::precondition::etag;
@@ -26,11 +26,10 @@ use crate::modules::plan::Fates;
 use crate::telemetry::HostEvent;
 
 mod change;
-mod places;
+mod paced_body;
 mod refusal;
 mod shown;
 mod upload;
-mod wanted;
 
 use shown::{list_seen, show_detail, show_fixed, show_summary, show_uploaded};
 pub(in crate::http) use upload::Uploads;
@@ -55,14 +54,6 @@ fn report(api: &Api, name: &ModuleName, fates: &Fates) {
         let (module, version, change) = (name.clone(), version.clone(), *fate);
         api.telemetry.note(HostEvent::Module { module, version, channel: None, change });
     }
-}
-
-fn parse_name(text: &str) -> Result<ModuleName, ApiError> {
-    text.parse().map_err(|_| INVALID_PATH.because("That is no module's name."))
-}
-
-fn parse_version(text: &str) -> Result<semver::Version, ApiError> {
-    text.parse().map_err(|_| INVALID_PATH.because("A version is a semantic version such as 1.2.0."))
 }
 
 /// Another one after every change of the module's versions; of a canary's channels, those that `principal` may see: from
@@ -122,15 +113,15 @@ async fn list_modules(State(api): State<Arc<Api>>, page: Page) -> Result<Json<pa
     get,
     path = "/api/v1/modules/{name}",
     tag = "modules",
-    params(("name" = String, Path, format = "module-name", description = "The module's name.", example = "dice")),
+    params(ModulePath),
     responses((status = 200, description = "The module, and its versions.", body = ModuleDetail))
 )]
 async fn show_module(
     State(api): State<Arc<Api>>,
     principal: Principal,
-    Path(name): Path<String>,
+    Path(path): Path<ModulePath>,
 ) -> Result<Response, ApiError> {
-    show(&api, &parse_name(&name)?, &principal)
+    show(&api, &path.parse()?, &principal)
 }
 
 /// Show a version
@@ -140,17 +131,14 @@ async fn show_module(
     get,
     path = "/api/v1/modules/{name}/versions/{version}",
     tag = "modules",
-    params(
-        ("name" = String, Path, format = "module-name", description = "The module's name.", example = "dice"),
-        ("version" = String, Path, format = "version", description = "A semantic version.", example = "1.2.0")
-    ),
+    params(VersionPath),
     responses((status = 200, description = "The version.", body = VersionDetail))
 )]
 async fn show_version(
     State(api): State<Arc<Api>>,
-    Path((name, version)): Path<(String, String)>,
+    Path(path): Path<VersionPath>,
 ) -> Result<Json<VersionDetail>, ApiError> {
-    let (name, version) = (parse_name(&name)?, parse_version(&version)?);
+    let (name, version) = path.parse()?;
     let catalogue = api.setup.catalogue();
     let shown = match find_listed(&catalogue, &name)? {
         Listed::Fixed(manifest) => (manifest.version == version).then(|| show_fixed(manifest)),

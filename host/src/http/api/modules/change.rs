@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::response::Response;
+use serde::Deserialize;
 
-use super::wanted::ForceQuery;
-use super::{find_listed, parse_name, parse_version, report, revision_of, show};
+use super::{find_listed, report, revision_of, show};
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::version::Canary;
 use crate::http::Api;
+use crate::http::api::path::{ModulePath, VersionPath};
 use crate::http::body::{Json, Path, Query};
 use crate::http::error::ApiError;
 use crate::http::precondition::IfMatch;
@@ -18,6 +20,56 @@ use crate::http::principal::Principal;
 use crate::http::shapes::module::{ModuleDetail, NewCanary, RollbackWish};
 use crate::modules::catalogue::Listed;
 use crate::modules::plan::Action;
+
+/// A change of a module's versions: of which module, and who asks for it.
+pub(super) struct ChangeRequest {
+    api: Arc<Api>,
+    principal: Principal,
+    name: ModuleName,
+}
+
+impl FromRequestParts<Arc<Api>> for ChangeRequest {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, ApiError> {
+        let Path(path) = Path::<ModulePath>::from_request_parts(parts, api).await?;
+        Ok(ChangeRequest { api: api.clone(), principal: Principal::of(&parts.extensions)?, name: path.parse()? })
+    }
+}
+
+impl ChangeRequest {
+    async fn change(self, action: Action) -> Result<Response, ApiError> {
+        self.change_as_read(action, |_| true).await
+    }
+
+    /// Changes the versions of the module, reports to listeners what became of them, and answers with the module.
+    async fn change_as_read(
+        self,
+        action: Action,
+        is_as_read: impl FnOnce(&Listed) -> bool + Send + 'static,
+    ) -> Result<Response, ApiError> {
+        let ChangeRequest { api, principal, name } = self;
+        let (by, stamp) = (principal.powers(), principal.stamp(api.now().wall));
+        let fates = api.versions.change(name.clone(), action, is_as_read, by, stamp).await?;
+        report(&api, &name, &fates);
+        show(&api, &name, &principal)
+    }
+
+    /// Force reaches into channels that are not the caller's.
+    fn require_force(&self, force: bool) -> Result<(), ApiError> {
+        if force { self.principal.require_operator() } else { Ok(()) }
+    }
+}
+
+/// How something is withdrawn.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ForceQuery {
+    /// Even while channels run it; for the operator.
+    #[serde(default)]
+    #[param(default = false)]
+    force: bool,
+}
 
 /// Withdraw a version
 ///
@@ -27,11 +79,7 @@ use crate::modules::plan::Action;
     delete,
     path = "/api/v1/modules/{name}/versions/{version}",
     tag = "modules",
-    params(
-        ("name" = String, Path, format = "module-name", description = "The module's name.", example = "dice"),
-        ("version" = String, Path, format = "version", description = "A semantic version.", example = "1.2.0"),
-        ForceQuery
-    ),
+    params(VersionPath, ForceQuery),
     responses(
         (status = 200, description = "The module, as it is now.", body = ModuleDetail),
         (status = 403, description = "The name belongs to another key, or only the operator forces that."),
@@ -39,14 +87,13 @@ use crate::modules::plan::Action;
     )
 )]
 pub(super) async fn withdraw_version(
-    State(api): State<Arc<Api>>,
-    principal: Principal,
-    Path((name, version)): Path<(String, String)>,
+    request: ChangeRequest,
+    Path(path): Path<VersionPath>,
     Query(ForceQuery { force }): Query<ForceQuery>,
 ) -> Result<Response, ApiError> {
-    let (name, version) = (parse_name(&name)?, parse_version(&version)?);
-    require_force(force, &principal)?;
-    change(&api, &principal, name, Action::Withdraw { version, is_forced: force }, |_| true).await
+    let (_, version) = path.parse()?;
+    request.require_force(force)?;
+    request.change(Action::Withdraw { version, is_forced: force }).await
 }
 
 /// Withdraw a module
@@ -56,7 +103,7 @@ pub(super) async fn withdraw_version(
     delete,
     path = "/api/v1/modules/{name}",
     tag = "modules",
-    params(("name" = String, Path, format = "module-name", description = "The module's name.", example = "dice"), ForceQuery),
+    params(ModulePath, ForceQuery),
     responses(
         (status = 200, description = "The module, as it is now.", body = ModuleDetail),
         (status = 403, description = "The name belongs to another key, or only the operator forces that."),
@@ -64,33 +111,11 @@ pub(super) async fn withdraw_version(
     )
 )]
 pub(super) async fn withdraw_module(
-    State(api): State<Arc<Api>>,
-    principal: Principal,
-    Path(name): Path<String>,
+    request: ChangeRequest,
     Query(ForceQuery { force }): Query<ForceQuery>,
 ) -> Result<Response, ApiError> {
-    let name = parse_name(&name)?;
-    require_force(force, &principal)?;
-    change(&api, &principal, name, Action::WithdrawAll { is_forced: force }, |_| true).await
-}
-
-/// It reaches into channels that are not the caller's.
-fn require_force(force: bool, principal: &Principal) -> Result<(), ApiError> {
-    if force { principal.require_operator() } else { Ok(()) }
-}
-
-/// Changes the versions of the module, reports to listeners what became of them, and answers with the module.
-async fn change(
-    api: &Api,
-    principal: &Principal,
-    name: ModuleName,
-    action: Action,
-    is_as_read: impl FnOnce(&Listed) -> bool + Send + 'static,
-) -> Result<Response, ApiError> {
-    let (by, stamp) = (principal.powers(), principal.stamp(api.now().wall));
-    let fates = api.versions.change(name.clone(), action, is_as_read, by, stamp).await?;
-    report(api, &name, &fates);
-    show(api, &name, principal)
+    request.require_force(force)?;
+    request.change(Action::WithdrawAll { is_forced: force }).await
 }
 
 /// Restore a version
@@ -100,10 +125,7 @@ async fn change(
     post,
     path = "/api/v1/modules/{name}/versions/{version}/restore",
     tag = "modules",
-    params(
-        ("name" = String, Path, format = "module-name", description = "The module's name.", example = "dice"),
-        ("version" = String, Path, format = "version", description = "A semantic version.", example = "1.2.0")
-    ),
+    params(VersionPath),
     responses(
         (status = 200, description = "The module, as it is now.", body = ModuleDetail),
         (status = 403, description = "The name belongs to another key."),
@@ -111,12 +133,11 @@ async fn change(
     )
 )]
 pub(super) async fn restore_version(
-    State(api): State<Arc<Api>>,
-    principal: Principal,
-    Path((name, version)): Path<(String, String)>,
+    request: ChangeRequest,
+    Path(path): Path<VersionPath>,
 ) -> Result<Response, ApiError> {
-    let (name, version) = (parse_name(&name)?, parse_version(&version)?);
-    change(&api, &principal, name, Action::Restore { version }, |_| true).await
+    let (_, version) = path.parse()?;
+    request.change(Action::Restore { version }).await
 }
 
 /// Roll a module back
@@ -128,7 +149,7 @@ pub(super) async fn restore_version(
     post,
     path = "/api/v1/modules/{name}/rollback",
     tag = "modules",
-    params(("name" = String, Path, format = "module-name", description = "The module's name.", example = "dice")),
+    params(ModulePath),
     request_body = RollbackWish,
     responses(
         (status = 200, description = "The module, as it is now.", body = ModuleDetail),
@@ -136,16 +157,10 @@ pub(super) async fn restore_version(
         (status = 422, description = "That is no version.")
     )
 )]
-pub(super) async fn roll_back(
-    State(api): State<Arc<Api>>,
-    principal: Principal,
-    Path(name): Path<String>,
-    Json(wish): Json<RollbackWish>,
-) -> Result<Response, ApiError> {
-    let name = parse_name(&name)?;
+pub(super) async fn roll_back(request: ChangeRequest, Json(wish): Json<RollbackWish>) -> Result<Response, ApiError> {
     let to = wish.to.map(|to| to.parse()).transpose();
     let to = to.map_err(|_| ApiError::wrong("to", "must be a semantic version such as 1.2.0"))?;
-    change(&api, &principal, name, Action::RollBack { to }, |_| true).await
+    request.change(Action::RollBack { to }).await
 }
 
 /// Try a version out
@@ -157,7 +172,7 @@ pub(super) async fn roll_back(
     path = "/api/v1/modules/{name}/canary",
     tag = "modules",
     params(
-        ("name" = String, Path, format = "module-name", description = "The module's name.", example = "dice"),
+        ModulePath,
         ("If-Match" = String, Header, description = "The ETag of the module that was read, or *.")
     ),
     request_body = NewCanary,
@@ -168,20 +183,17 @@ pub(super) async fn roll_back(
     )
 )]
 pub(super) async fn set_canary(
-    State(api): State<Arc<Api>>,
-    principal: Principal,
-    Path(name): Path<String>,
+    request: ChangeRequest,
     if_match: IfMatch,
     Json(wanted): Json<NewCanary>,
 ) -> Result<Response, ApiError> {
-    let name = parse_name(&name)?;
     let canary = parse_canary(&wanted)?;
-    let catalogue = api.setup.catalogue();
-    if_match.check(revision_of(find_listed(&catalogue, &name)?, &principal))?;
-    let seen_by = principal.clone();
-    // Others may have been faster by the time that it is this one's turn.
+    let catalogue = request.api.setup.catalogue();
+    if_match.check(revision_of(find_listed(&catalogue, &request.name)?, &request.principal))?;
+    let seen_by = request.principal.clone();
+    // Another change may come between this check and this change.
     let is_as_read = move |listed: &Listed| if_match.check(revision_of(listed, &seen_by)).is_ok();
-    change(&api, &principal, name, Action::SetCanary(canary), is_as_read).await
+    request.change_as_read(Action::SetCanary(canary), is_as_read).await
 }
 
 fn parse_canary(wanted: &NewCanary) -> Result<Canary, ApiError> {
@@ -205,18 +217,14 @@ pub(super) fn parse_channels<'a>(
     post,
     path = "/api/v1/modules/{name}/canary/promote",
     tag = "modules",
-    params(("name" = String, Path, format = "module-name", description = "The module's name.", example = "dice")),
+    params(ModulePath),
     responses(
         (status = 200, description = "The module, as it is now.", body = ModuleDetail),
         (status = 409, description = "There is no canary, or the module is no upload.")
     )
 )]
-pub(super) async fn promote_canary(
-    State(api): State<Arc<Api>>,
-    principal: Principal,
-    Path(name): Path<String>,
-) -> Result<Response, ApiError> {
-    change(&api, &principal, parse_name(&name)?, Action::PromoteCanary, |_| true).await
+pub(super) async fn promote_canary(request: ChangeRequest) -> Result<Response, ApiError> {
+    request.change(Action::PromoteCanary).await
 }
 
 /// Drop the canary
@@ -226,16 +234,12 @@ pub(super) async fn promote_canary(
     delete,
     path = "/api/v1/modules/{name}/canary",
     tag = "modules",
-    params(("name" = String, Path, format = "module-name", description = "The module's name.", example = "dice")),
+    params(ModulePath),
     responses(
         (status = 200, description = "The module, as it is now.", body = ModuleDetail),
         (status = 409, description = "There is no canary, or the module is no upload.")
     )
 )]
-pub(super) async fn drop_canary(
-    State(api): State<Arc<Api>>,
-    principal: Principal,
-    Path(name): Path<String>,
-) -> Result<Response, ApiError> {
-    change(&api, &principal, parse_name(&name)?, Action::DropCanary, |_| true).await
+pub(super) async fn drop_canary(request: ChangeRequest) -> Result<Response, ApiError> {
+    request.change(Action::DropCanary).await
 }

@@ -7,13 +7,13 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 
 use super::change::parse_channels;
-use super::places::{PacedBody, Places};
-use super::refusal::{find_hint, refuse_component, refuse_size};
+use super::paced_body::PacedBody;
+use super::refusal::{BUSY_FOR, find_hint, refuse_component, refuse_size};
 use super::report;
 use super::shown::show_uploaded;
-use super::wanted::UploadQuery;
 use crate::domain::manifest::SizeClass;
 use crate::http::Api;
 use crate::http::body::{Json, Query, check_encoding, has_content_type, read_body, refuse_media_type};
@@ -21,7 +21,8 @@ use crate::http::error::ApiError;
 use crate::http::error::refusals::{INTERNAL, TOO_LARGE};
 use crate::http::formats::Binary;
 use crate::http::principal::Principal;
-use crate::http::shapes::module::VersionDetail;
+use crate::http::shapes::module::{Class, VersionDetail};
+use crate::http::throttle::Quota;
 use crate::modules::versions::Published;
 use crate::sandbox::compile::compiler::Uploader;
 use crate::sandbox::compile::workshop::Upload;
@@ -41,21 +42,36 @@ const OF_OPERATOR: usize = 2;
 
 /// What holds uploads back.
 pub(in crate::http) struct Uploads {
-    read: Places,
-    worked_on: Places,
+    read: Quota,
+    worked_on: Quota,
 }
 
 impl Default for Uploads {
     fn default() -> Uploads {
-        let places = |most| Places::new(most, most - OF_OPERATOR, MOST_OF_A_KEY);
-        Uploads { read: places(MOST_READ), worked_on: places(MOST_WORKED_ON) }
+        let quota = |most| Quota::new(most, most - OF_OPERATOR, MOST_OF_A_KEY);
+        Uploads { read: quota(MOST_READ), worked_on: quota(MOST_WORKED_ON) }
     }
+}
+
+/// How a component is uploaded.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct UploadQuery {
+    /// `large` is for components with a JavaScript or Python runtime.
+    #[serde(default)]
+    #[param(inline)]
+    class: Class,
+    /// The ids of the channels, with commas between, that are to have the version before all others: its canary from the
+    /// first moment. For the operator.
+    #[param(format = "twitch-ids", example = "100,200")]
+    canary: Option<String>,
 }
 
 /// The middleware: bounds how many bodies are read at once, and how slowly each may come.
 pub(super) async fn pace_body(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    match Principal::of(request.extensions()).and_then(|principal| api.uploads.read.enter(&principal)) {
-        Ok(place) => next.run(request.map(|body| Body::new(PacedBody::new(body, place)))).await,
+    let principal = Principal::of(request.extensions());
+    match principal.and_then(|principal| api.uploads.read.enter(&principal, BUSY_FOR)) {
+        Ok(permit) => next.run(request.map(|body| Body::new(PacedBody::new(body, permit)))).await,
         Err(error) => error.into_response(),
     }
 }
@@ -136,16 +152,16 @@ async fn upload(api: &Arc<Api>, principal: &Principal, request: Request) -> Resu
         TOO_LARGE => refuse_size(limit, hint),
         _ => error,
     })?;
-    let place = api.uploads.worked_on.enter(principal)?;
+    let permit = api.uploads.worked_on.enter(principal, BUSY_FOR)?;
     let admitted = api.sandbox.admit(Upload { bytes: bytes.into(), size, by: uploader_of(principal) }).await;
     let admitted = admitted.map_err(|error| refuse_component(&error, hint))?;
     let (by, stamp) = (principal.powers(), principal.stamp(api.now().wall));
     let api = api.clone();
-    // Goes through even if the caller hangs up, so that listeners hear of it, and the place is held as long as the bytes are.
+    // Goes through even if the caller hangs up: listeners get the event, and the permit is held for as long as the bytes are.
     let publishing = tokio::spawn(async move {
         let published = api.publisher.publish(admitted, canary, by, stamp).await?;
         report(&api, &published.version.manifest.name, &published.fates);
-        drop(place);
+        drop(permit);
         Ok::<_, ApiError>(published)
     });
     publishing.await.map_err(|_| INTERNAL)?
