@@ -5,8 +5,8 @@
 //! for, how often and how large, is bounded. Absent: what the host does when it is asked, which the parts below know, and
 //! how the process listens and ends, which is `app`'s.
 //!
-//! A connection whose request was not read to its end stays open until the other end has its answer (`linger`). An endpoint that opts
-//! in to `idempotency` finishes what was begun even if the caller hangs up, and keeps its answer for a day. Limits, quotas, owners of
+//! A connection whose request was not read to its end stays open until the other end has its answer (`server/linger`). An endpoint that opts
+//! in to `request/idempotency` finishes what was begun even if the caller hangs up, and keeps its answer for a day. Limits, quotas, owners of
 //! modules' names, kept answers and the audit know a caller by a [`CallerId`](crate::domain::principal::CallerId): an API key, or,
 //! once there are sessions, a person.
 
@@ -32,31 +32,19 @@ use crate::telemetry::reading::Readings;
 use crate::vault::Sealer;
 
 pub mod access;
-pub mod address;
 pub mod api;
-pub mod body;
-mod docs;
-mod echo;
 pub mod entropy;
 pub mod error;
-mod formats;
-mod gate;
-pub mod health;
-pub mod idempotency;
 pub mod key;
-mod linger;
-mod objects;
 mod openapi;
-pub mod paging;
-pub mod precondition;
 pub mod principal;
-mod query;
+pub mod request;
 mod router;
-mod server;
+pub mod server;
 pub mod shapes;
-mod throttle;
 
 use error::ApiError;
+use request::idempotency;
 pub use router::build_router;
 pub use server::serve;
 
@@ -93,12 +81,12 @@ impl Host {
 pub struct Api {
     host: Host,
     config: HttpConfig,
-    readiness: Box<dyn health::Readiness>,
+    readiness: Box<dyn api::health::Readiness>,
     entropy: Box<dyn entropy::Entropy>,
     readings: Readings,
     /// When it is cancelled, answers that have no end of their own are over.
     stop: CancellationToken,
-    gate: gate::Gate,
+    gate: server::gate::Gate,
     running: idempotency::Running,
     uploads: api::modules::Uploads,
     document: OnceLock<openapi::Served>,
@@ -118,13 +106,13 @@ impl Api {
     pub fn new(
         host: Host,
         config: HttpConfig,
-        readiness: Box<dyn health::Readiness>,
+        readiness: Box<dyn api::health::Readiness>,
         entropy: Box<dyn entropy::Entropy>,
         readings: Readings,
         stop: CancellationToken,
     ) -> Arc<Api> {
         Arc::new(Api {
-            gate: gate::Gate::new(&config),
+            gate: server::gate::Gate::new(&config),
             begun: host.clock.now().wall,
             host,
             config,

@@ -24,19 +24,21 @@ mod channel_modules;
 mod channels;
 mod commands;
 pub mod events;
+pub mod health;
 pub mod keys;
 pub mod logs;
 pub mod metrics;
 pub mod modules;
 mod path;
 
-/// `api` is for layers of single routes, such as [`super::idempotency::answer_once`].
+/// `api` is for layers of single routes, such as [`crate::http::request::idempotency::answer_once`].
 pub(super) fn routes(api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default()
         .merge(audit::routes())
         .merge(channel_modules::routes())
         .merge(channels::routes())
         .merge(commands::routes(api))
+        .merge(health::routes())
         .merge(keys::routes())
         .merge(modules::routes(api))
         .merge(metrics::routes())

@@ -7,8 +7,8 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use super::echo::show_field;
 use super::shapes::problem::{Problem, WrongValue};
+use crate::http::request::echo::show_field;
 
 mod causes;
 pub mod refusals;

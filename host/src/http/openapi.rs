@@ -20,9 +20,13 @@ use utoipa::{PartialSchema, ToSchema};
 use super::access::{Row, Standing, find_row};
 use super::error::ApiError;
 use super::error::refusals::{INTERNAL, REFUSALS, Refusal};
-use super::formats::add_patterns;
 use super::shapes::problem::{Problem, WrongValue};
-use super::{Api, docs};
+
+pub(super) mod formats;
+pub(super) mod page;
+
+use super::Api;
+use formats::add_patterns;
 
 /// The shapes that are shown with their revision.
 const TAGGED: [&str; 3] = ["Channel", "ChannelModule", "ModuleDetail"];
@@ -99,7 +103,7 @@ pub(super) fn complete(document: &mut OpenApi) -> Served {
     let parameters = Parameters::of(document);
     let mut document = serde_json::to_value(document).expect("the document is made of texts and maps by text");
     add_patterns(&mut document);
-    let page = docs::write_page(&document).into();
+    let page = page::write_page(&document).into();
     Served { json: document.to_string().into(), page, parameters }
 }
 
@@ -260,5 +264,5 @@ pub(super) async fn show_document(State(api): State<Arc<Api>>) -> Result<Respons
 )]
 pub(super) async fn show_page(State(api): State<Arc<Api>>) -> Result<Response, ApiError> {
     let served = api.document.get().ok_or(INTERNAL)?;
-    Ok(docs::answer(served.page.clone()))
+    Ok(page::answer(served.page.clone()))
 }

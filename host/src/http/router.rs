@@ -18,7 +18,10 @@ use super::access::ROOT;
 use super::error::ApiError;
 use super::error::refusals::{INTERNAL, UNKNOWN_PATH};
 use super::key::write_hex;
-use super::{Api, api, docs, gate, health, openapi, query};
+use super::openapi::{self, page};
+use super::request::query;
+use super::server::gate;
+use super::{Api, api};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -35,14 +38,12 @@ const ALWAYS: [(HeaderName, &str); 5] = [
     (header::REFERRER_POLICY, "no-referrer"),
 ];
 
-/// Everything that is served. Each request must carry its [`super::address::Peer`].
+/// Everything that is served. Each request must carry its [`crate::http::server::address::Peer`].
 pub fn build_router(api: Arc<Api>) -> Router {
     let routes = OpenApiRouter::with_openapi(openapi::begin())
-        .routes(routes!(health::tell_health))
-        .routes(routes!(health::tell_readiness))
         .routes(routes!(openapi::show_document))
         .routes(routes!(openapi::show_page))
-        .routes(routes!(docs::show_style))
+        .routes(routes!(page::show_style))
         .route(ROOT, get(async || Redirect::to("/api/docs")))
         .merge(api::routes(&api));
     let (router, mut document) = routes.split_for_parts();

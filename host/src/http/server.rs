@@ -1,4 +1,7 @@
-//! The server: connections in, requests to the router, and the end.
+//! The server: connections in, requests through the gate to the router, and the end.
+//!
+//! Promised: connections are bounded, by address too, and one that is slow or silent is given up; an answer reaches a client that is
+//! still sending. Absent: the endpoints, and what a caller may ask of them, which is the table of `access`.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -23,10 +26,16 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
-use super::address::{AddressGroup, Peer};
-use super::linger::{LeftUnread, Lingering, Watched};
-use super::throttle::InFlight;
 use crate::config::HttpConfig;
+
+pub mod address;
+pub(in crate::http) mod gate;
+mod linger;
+pub(in crate::http) mod throttle;
+
+use address::{AddressGroup, Peer};
+use linger::{LeftUnread, Lingering, Watched};
+use throttle::InFlight;
 
 /// Bytes of a request's head.
 const LARGEST_HEAD: usize = 32 << 10;

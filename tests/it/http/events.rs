@@ -13,8 +13,8 @@ use twitchy::config::HttpConfig;
 use twitchy::domain::id::ChannelId;
 use twitchy::domain::report::Fate;
 use twitchy::domain::role::Role;
-use twitchy::http::address::Peer;
 use twitchy::http::serve;
+use twitchy::http::server::address::Peer;
 use twitchy::telemetry::HostEvent;
 
 use super::harness::Site;

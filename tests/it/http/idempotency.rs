@@ -16,8 +16,8 @@ use http_body_util::BodyExt;
 use tokio::sync::Notify;
 use tower::ServiceExt;
 use twitchy::http::Api;
-use twitchy::http::idempotency::answer_once;
 use twitchy::http::principal::Principal;
+use twitchy::http::request::idempotency::answer_once;
 
 use super::harness::Site;
 

@@ -12,11 +12,11 @@ use crate::domain::id::{ChannelId, Login};
 use crate::domain::principal::CallerId;
 use crate::domain::timestamp::{MOMENT, parse_timestamp, write_timestamp};
 use crate::http::Api;
-use crate::http::body::{Json, Query};
 use crate::http::error::ApiError;
 use crate::http::error::refusals::INVALID_QUERY;
-use crate::http::paging::{Page, PageQuery};
 use crate::http::principal::Principal;
+use crate::http::request::body::{Json, Query};
+use crate::http::request::paging::{Page, PageQuery};
 use crate::http::shapes::audit::{AuditActor, AuditLine};
 use crate::http::shapes::page::Listed;
 

@@ -12,11 +12,11 @@ use super::events::parse_channel;
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::timestamp::write_timestamp;
 use crate::http::Api;
-use crate::http::body::{Json, Path, Query};
 use crate::http::error::ApiError;
 use crate::http::error::refusals::INVALID_PATH;
-use crate::http::paging::{Page, PageQuery};
 use crate::http::principal::Principal;
+use crate::http::request::body::{Json, Path, Query};
+use crate::http::request::paging::{Page, PageQuery};
 use crate::http::shapes::log::{LogLine, LogLines};
 use crate::telemetry::lines::{Line, LinePage};
 

@@ -9,7 +9,7 @@ use super::{ApiError, sentence, whole_seconds};
 use crate::chat::dispatch::call::CallError;
 use crate::chat::dispatch::refusal;
 use crate::domain::timestamp::write_timestamp;
-use crate::http::echo::show_field;
+use crate::http::request::echo::show_field;
 use crate::http::shapes::problem::WrongValue;
 use crate::modules::consent::ConsentError;
 use crate::modules::refusal::ChangeVersionsError;

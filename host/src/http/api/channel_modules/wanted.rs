@@ -5,8 +5,8 @@ use crate::domain::amount::Amount;
 use crate::domain::manifest::{Caps, Grants};
 use crate::domain::role::Role;
 use crate::domain::span::{parse_span, show_span};
-use crate::http::echo::find_name;
 use crate::http::error::{ApiError, WrongValues};
+use crate::http::request::echo::find_name;
 use crate::http::shapes::channel_module::{
     CommandTerms, LATEST, ModuleCaps, ModuleGrants, Secret, StepBack, WantedModule,
 };

@@ -8,8 +8,8 @@ use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::http::body::BodyTooSlow;
-use crate::http::throttle::QuotaPermit;
+use crate::http::request::body::BodyTooSlow;
+use crate::http::server::throttle::QuotaPermit;
 
 /// Bytes of a body that have to come in each [`PACE_EVERY`]: far fewer than any connection carries that ends in time.
 const PACE_BYTES: usize = 16 << 10;
@@ -75,8 +75,8 @@ mod tests {
     use crate::http::entropy::SystemEntropy;
     use crate::http::key::KeySecret;
     use crate::http::principal::Principal;
+    use crate::http::server::throttle::Quota;
     use crate::http::shapes::key::NewKey;
-    use crate::http::throttle::Quota;
 
     const SECOND: Duration = Duration::from_secs(1);
 

@@ -5,10 +5,10 @@ use axum::http::request::Parts;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::body::Query;
-use super::error::ApiError;
-use super::error::refusals::INVALID_QUERY;
-use super::shapes::page::Listed;
+use crate::http::error::ApiError;
+use crate::http::error::refusals::INVALID_QUERY;
+use crate::http::request::body::Query;
+use crate::http::shapes::page::Listed;
 
 const MOST: usize = 100;
 const USUAL: usize = 50;

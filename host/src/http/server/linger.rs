@@ -23,21 +23,21 @@ const READS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Whether a request's body was let go of before its end.
 #[derive(Clone, Debug, Default)]
-pub(super) struct LeftUnread(Arc<AtomicBool>);
+pub(in crate::http) struct LeftUnread(Arc<AtomicBool>);
 
 impl LeftUnread {
-    pub(super) fn is_so(&self) -> bool {
+    pub(in crate::http) fn is_so(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
     /// What was left is over: a later request arrived behind it, or its answer has been read.
-    pub(super) fn reset(&self) {
+    pub(in crate::http) fn reset(&self) {
         self.0.store(false, Ordering::Relaxed);
     }
 }
 
 /// A request's body that notes whether it was read to its end.
-pub(super) struct Watched {
+pub(in crate::http) struct Watched {
     body: Incoming,
     /// One of unknown length does not say so itself.
     has_ended: bool,
@@ -45,7 +45,7 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    pub(super) fn new(body: Incoming, left: LeftUnread) -> Watched {
+    pub(in crate::http) fn new(body: Incoming, left: LeftUnread) -> Watched {
         Watched { body, has_ended: false, left }
     }
 }
@@ -81,7 +81,7 @@ impl Drop for Watched {
 }
 
 /// A stream whose end waits, where a request was left unread, until the other end has its answer.
-pub(super) struct Lingering<S> {
+pub(in crate::http) struct Lingering<S> {
     /// None from its end on.
     stream: Option<S>,
     left: LeftUnread,
@@ -89,7 +89,7 @@ pub(super) struct Lingering<S> {
 }
 
 impl<S> Lingering<S> {
-    pub(super) fn new(stream: S, left: LeftUnread) -> Lingering<S> {
+    pub(in crate::http) fn new(stream: S, left: LeftUnread) -> Lingering<S> {
         Lingering { stream: Some(stream), left, end: None }
     }
 

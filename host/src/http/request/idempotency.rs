@@ -22,12 +22,12 @@ use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 use tracing::warn;
 
-use super::Api;
-use super::body::{check_encoding, read_body};
-use super::error::ApiError;
-use super::error::refusals::{IDEMPOTENCY_KEY_REUSED, IN_PROGRESS, INTERNAL, INVALID_HEADER};
-use super::principal::Principal;
 use crate::domain::principal::CallerId;
+use crate::http::Api;
+use crate::http::error::ApiError;
+use crate::http::error::refusals::{IDEMPOTENCY_KEY_REUSED, IN_PROGRESS, INTERNAL, INVALID_HEADER};
+use crate::http::principal::Principal;
+use crate::http::request::body::{check_encoding, read_body};
 use crate::store::host::idempotency::KeptAnswer;
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -42,7 +42,7 @@ type Name = (CallerId, Box<str>);
 
 /// Requests under way, with what each asks for. Bounded by the requests of each caller that may be under way at once.
 #[derive(Default)]
-pub(super) struct Running(Arc<Mutex<HashMap<Name, [u8; 32]>>>);
+pub(in crate::http) struct Running(Arc<Mutex<HashMap<Name, [u8; 32]>>>);
 
 /// Runs until it is dropped.
 struct Run {

@@ -5,7 +5,7 @@ use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
-use super::error::refusals::REFUSALS;
+use crate::http::error::refusals::REFUSALS;
 
 mod markup;
 mod shape;
@@ -17,13 +17,13 @@ use shape::{add_schema, name_schema, write_example};
 const POLICY: &str =
     "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
-const STYLE: &str = include_str!("docs.css");
+const STYLE: &str = include_str!("page.css");
 
 const HEAD: &str = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
     <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>twitchy: the API</title>\n\
     <link rel=\"stylesheet\" href=\"/api/docs.css\">\n</head>\n<body>\n";
 
-const INTRODUCTION: &str = include_str!("docs/introduction.html");
+const INTRODUCTION: &str = include_str!("page/introduction.html");
 
 /// In the order of what somebody does who meets this host for the first time; others follow.
 const TAGS: [&str; 6] = ["modules", "channels", "watch", "audit", "keys", "about"];
@@ -31,7 +31,7 @@ const TAGS: [&str; 6] = ["modules", "channels", "watch", "audit", "keys", "about
 /// Told once for all requests, and not with each.
 const EVERYWHERE: [&str; 10] = ["401", "408", "413", "415", "421", "428", "429", "431", "500", "503"];
 
-pub(super) fn answer(page: Bytes) -> Response {
+pub(in crate::http) fn answer(page: Bytes) -> Response {
     ([(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, POLICY)], page).into_response()
 }
 
@@ -42,12 +42,12 @@ pub(super) fn answer(page: Bytes) -> Response {
     tag = "about",
     responses((status = 200, description = "A style sheet.", body = String, content_type = "text/css"))
 )]
-pub(super) async fn show_style() -> Response {
+pub(in crate::http) async fn show_style() -> Response {
     ([(CONTENT_TYPE, "text/css; charset=utf-8")], STYLE).into_response()
 }
 
 /// Of the very document that is served.
-pub(super) fn write_page(document: &Value) -> String {
+pub(in crate::http) fn write_page(document: &Value) -> String {
     let groups = group(document);
     let mut page = HEAD.to_owned();
     add(&mut page, "h1", &document["info"]["title"]);

@@ -12,13 +12,13 @@ use http_body_util::{BodyExt, Collected, LengthLimitError, Limited};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Api;
-use super::echo::{mask_values, show_path};
-use super::error::refusals::{
+use crate::http::Api;
+use crate::http::error::refusals::{
     INVALID_BODY, INVALID_PATH, INVALID_QUERY, REQUEST_TIMEOUT, UNSUPPORTED_ENCODING, UNSUPPORTED_MEDIA_TYPE,
 };
-use super::error::{ApiError, sentence};
-use super::objects::Objects;
+use crate::http::error::{ApiError, sentence};
+use crate::http::request::echo::{mask_values, show_path};
+use crate::http::request::objects::Objects;
 
 /// A body of JSON, in a request and in an answer. In a request it must say so: a page in a browser cannot send this
 /// content type to another site without asking it first.

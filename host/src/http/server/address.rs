@@ -31,7 +31,7 @@ pub struct Peer(pub SocketAddr);
 /// What counts as one caller without a key: an IPv4 address, or the 64 bits that an IPv6 network begins with, within
 /// which anybody may have as many addresses as they like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct AddressGroup(IpAddr);
+pub(in crate::http) struct AddressGroup(IpAddr);
 
 impl From<IpAddr> for AddressGroup {
     fn from(address: IpAddr) -> Self {
@@ -47,7 +47,7 @@ impl From<IpAddr> for AddressGroup {
 
 /// The caller's address: the peer's, unless that is a trusted proxy. Then the last address in X-Forwarded-For counts, and
 /// so on leftwards as long as it is a trusted proxy's too: whatever stands further left, the caller may have written.
-pub(super) fn find_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
+pub(in crate::http) fn find_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
     let mut address = peer.to_canonical();
     let values = headers.get_all("x-forwarded-for");
@@ -62,7 +62,7 @@ pub(super) fn find_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Network
 
 /// Whether it is certain that a request comes from an address of `[http] metrics_from`. What a proxy passed on is its
 /// caller's; where the proxy does not say whose, or is not trusted, it may be anybody's.
-pub(super) fn is_known(peer: IpAddr, request: &Request, config: &HttpConfig) -> bool {
+pub(in crate::http) fn is_known(peer: IpAddr, request: &Request, config: &HttpConfig) -> bool {
     let contain = |networks: &[Network], address| networks.iter().any(|network| network.contains(address));
     let trusted = &config.trusted_proxies;
     let address = find_address(peer, request.headers(), trusted);
@@ -88,7 +88,7 @@ fn is_direct(peer: IpAddr, request: &Request, config: &HttpConfig) -> bool {
 
 /// Whether it looks as if a proxy of ours were missing in `trusted_proxies`, so that all its callers count as one: then
 /// they share one rate, and the audit has the proxy's address. Strangers may write such a header themselves, but not from here.
-pub(super) fn is_unknown_proxy(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> bool {
+pub(in crate::http) fn is_unknown_proxy(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> bool {
     let is_near = match peer.to_canonical() {
         IpAddr::V4(address) => address.is_loopback() || address.is_private(),
         IpAddr::V6(address) => address.is_loopback() || address.is_unique_local(),
@@ -104,10 +104,10 @@ fn parse_forwarded(text: &str) -> Option<IpAddr> {
 
 /// Names of hosts that requests may be meant for. A browser that was lured to a name which leads here says that name: so
 /// no foreign page can speak to an API on this machine (DNS rebinding).
-pub(super) struct Hosts(Vec<HostName>);
+pub(in crate::http) struct Hosts(Vec<HostName>);
 
 impl Hosts {
-    pub(super) fn new(config: &HttpConfig) -> Hosts {
+    pub(in crate::http) fn new(config: &HttpConfig) -> Hosts {
         let mut hosts = config.hosts.clone();
         hosts.extend(config.public_url.as_ref().map(|url| url.host.clone()));
         hosts.extend(config.listen.map(|listen| listen.ip().into()));
@@ -115,7 +115,7 @@ impl Hosts {
         Hosts(hosts)
     }
 
-    pub(super) fn contain(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+    pub(in crate::http) fn contain(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         find_host(uri, headers).is_some_and(|host| self.0.contains(&host))
     }
 }

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use lru::LruCache;
 
-use super::error::ApiError;
-use super::principal::Principal;
 use crate::domain::principal::CallerId;
+use crate::http::error::ApiError;
+use crate::http::principal::Principal;
 
 /// One bucket for each of a bounded number of callers; who has not asked for longest is forgotten, and begins anew with a
 /// full one.
-pub(super) struct Buckets<K> {
+pub(in crate::http) struct Buckets<K> {
     /// Of one caller, at once after a pause.
     burst: f64,
     /// Seconds that one more takes.
@@ -29,12 +29,12 @@ struct Bucket {
 }
 
 impl<K: Hash + Eq> Buckets<K> {
-    pub(super) fn new(burst: u32, every: Duration, callers: NonZeroUsize) -> Buckets<K> {
+    pub(in crate::http) fn new(burst: u32, every: Duration, callers: NonZeroUsize) -> Buckets<K> {
         Buckets { burst: burst.into(), every: every.as_secs_f64(), full: LruCache::new(callers) }
     }
 
     /// Takes a token; `Err` where there is none, with the time until there will be.
-    pub(super) fn take(&mut self, caller: K, now: Instant) -> Result<(), Duration> {
+    pub(in crate::http) fn take(&mut self, caller: K, now: Instant) -> Result<(), Duration> {
         let burst = self.burst;
         let every = self.every;
         let bucket = self.full.get_or_insert_mut(caller, || Bucket { tokens: burst, at: now });
@@ -45,7 +45,7 @@ impl<K: Hash + Eq> Buckets<K> {
     }
 
     /// The same, but takes nothing.
-    pub(super) fn check(&mut self, caller: &K, now: Instant) -> Result<(), Duration> {
+    pub(in crate::http) fn check(&mut self, caller: &K, now: Instant) -> Result<(), Duration> {
         let Some(bucket) = self.full.get_mut(caller) else { return Ok(()) };
         bucket.fill(self.burst, self.every, now);
         bucket.wait(self.every).map_or(Ok(()), Err)
@@ -68,25 +68,25 @@ impl Bucket {
 }
 
 /// Requests in flight, by caller. Bounded by the requests that are in flight in all.
-pub(super) struct InFlight<K> {
+pub(in crate::http) struct InFlight<K> {
     counts: Arc<Mutex<HashMap<K, usize>>>,
     most: usize,
 }
 
 /// Counts until it is dropped.
-pub(super) struct Permit<K: Hash + Eq> {
+pub(in crate::http) struct Permit<K: Hash + Eq> {
     counts: Arc<Mutex<HashMap<K, usize>>>,
     caller: K,
 }
 
 impl<K: Hash + Eq + Clone> InFlight<K> {
     /// `most` is how many requests one caller may have in flight.
-    pub(super) fn new(most: usize) -> InFlight<K> {
+    pub(in crate::http) fn new(most: usize) -> InFlight<K> {
         InFlight { counts: Arc::default(), most }
     }
 
     /// None where the caller has too many requests in flight.
-    pub(super) fn enter(&self, caller: &K) -> Option<Permit<K>> {
+    pub(in crate::http) fn enter(&self, caller: &K) -> Option<Permit<K>> {
         let mut counts = lock(&self.counts);
         let count = counts.entry(caller.clone()).or_default();
         if *count >= self.most {
@@ -111,17 +111,17 @@ impl<K: Hash + Eq> Drop for Permit<K> {
 
 /// How many requests of one costly kind may be in flight. No caller alone keeps others out, and creators together leave the
 /// operator room.
-pub(super) struct Quota {
+pub(in crate::http) struct Quota {
     of_caller: InFlight<CallerId>,
     of_creators: InFlight<()>,
     of_all: InFlight<()>,
 }
 
 /// One request's part of a quota, until it is dropped.
-pub(super) type QuotaPermit = (Permit<CallerId>, Option<Permit<()>>, Permit<()>);
+pub(in crate::http) type QuotaPermit = (Permit<CallerId>, Option<Permit<()>>, Permit<()>);
 
 impl Quota {
-    pub(super) fn new(most: usize, most_of_creators: usize, most_of_a_caller: usize) -> Quota {
+    pub(in crate::http) fn new(most: usize, most_of_creators: usize, most_of_a_caller: usize) -> Quota {
         Quota {
             of_caller: InFlight::new(most_of_a_caller),
             of_creators: InFlight::new(most_of_creators),
@@ -131,7 +131,7 @@ impl Quota {
 
     /// # Errors
     /// `rate_limited` where the caller has used up its part, `busy` where others have; worth another try after `wait`.
-    pub(super) fn enter(&self, principal: &Principal, wait: Duration) -> Result<QuotaPermit, ApiError> {
+    pub(in crate::http) fn enter(&self, principal: &Principal, wait: Duration) -> Result<QuotaPermit, ApiError> {
         let of_caller = self.of_caller.enter(principal.caller()).ok_or_else(|| ApiError::rate_limited(wait))?;
         let busy = || ApiError::busy(wait);
         let of_creators = match principal.is_operator() {

@@ -4,9 +4,9 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, header};
 
-use super::error::ApiError;
-use super::error::refusals::{INVALID_HEADER, PRECONDITION_FAILED, PRECONDITION_REQUIRED};
 use crate::domain::effect::Revision;
+use crate::http::error::ApiError;
+use crate::http::error::refusals::{INVALID_HEADER, PRECONDITION_FAILED, PRECONDITION_REQUIRED};
 
 /// The header of an answer that shows something at a revision.
 pub fn etag(revision: Revision) -> [(HeaderName, HeaderValue); 1] {

@@ -16,19 +16,19 @@ use hyper::body::{Frame, SizeHint};
 use lru::LruCache;
 use tracing::{debug, error, warn};
 
-use super::Api;
-use super::access::{self, Row};
-use super::address::{AddressGroup, Hosts, Peer, find_address, is_known, is_unknown_proxy};
-use super::error::ApiError;
-use super::error::refusals::{
-    FORBIDDEN, INTERNAL, INVALID_KEY, KEY_MISSING, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT, UNKNOWN_HOST,
-};
-use super::key::KeySecret;
-use super::principal::Principal;
-use super::throttle::{Buckets, InFlight, Permit};
 use crate::config::HttpConfig;
 use crate::domain::id::ChannelId;
 use crate::domain::principal::{CallerId, KeyId};
+use crate::http::Api;
+use crate::http::access::{self, Row};
+use crate::http::error::ApiError;
+use crate::http::error::refusals::{
+    FORBIDDEN, INTERNAL, INVALID_KEY, KEY_MISSING, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT, UNKNOWN_HOST,
+};
+use crate::http::key::KeySecret;
+use crate::http::principal::Principal;
+use crate::http::server::address::{AddressGroup, Hosts, Peer, find_address, is_known, is_unknown_proxy};
+use crate::http::server::throttle::{Buckets, InFlight, Permit};
 use crate::store::host::api_keys::ApiKey;
 
 /// Callers that are remembered; whoever has not asked for longest is forgotten first.
@@ -41,7 +41,7 @@ const WRONG_KEY_EVERY: Duration = Duration::from_secs(6);
 const USE_NOTED_EVERY: Duration = Duration::from_secs(60);
 
 /// What is remembered of callers.
-pub(super) struct Gate {
+pub(in crate::http) struct Gate {
     hosts: Hosts,
     wrong_keys: Mutex<Buckets<AddressGroup>>,
     /// Right keys, and where from they were shown: others at that address who try keys, or one that was revoked and is
@@ -55,7 +55,7 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    pub(super) fn new(config: &HttpConfig) -> Gate {
+    pub(in crate::http) fn new(config: &HttpConfig) -> Gate {
         let every = |rate: u32| Duration::from_secs(1) / rate.max(1);
         let without_key = Buckets::new(config.burst_without_key, every(config.rate_without_key), CALLERS);
         Gate {
@@ -71,7 +71,7 @@ impl Gate {
     }
 
     /// The last use of a key that the database may not know of yet.
-    pub(super) fn find_use(&self, id: &KeyId) -> Option<SystemTime> {
+    pub(in crate::http) fn find_use(&self, id: &KeyId) -> Option<SystemTime> {
         lock(&self.uses).peek(id).copied()
     }
 
@@ -92,7 +92,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The middleware.
-pub(super) async fn admit(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+pub(in crate::http) async fn admit(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     match pass(&api, request).await {
         Ok((request, permit)) => {
             let answer = tokio::time::timeout(api.config.request_within, next.run(request)).await;

@@ -8,13 +8,13 @@ use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::Api;
-use super::echo::find_name;
-use super::error::ApiError;
-use super::error::refusals::INVALID_QUERY;
+use crate::http::Api;
+use crate::http::error::ApiError;
+use crate::http::error::refusals::INVALID_QUERY;
+use crate::http::request::echo::find_name;
 
 /// The middleware.
-pub(super) async fn check(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+pub(in crate::http) async fn check(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     match find_unknown(&api, &request) {
         Some(error) => error.into_response(),
         None => next.run(request).await,

@@ -11,7 +11,7 @@ use serde::forward_to_deserialize_any;
 /// A deserializer, and around each value in it: whatever reads a struct from it finds an object, or an error.
 ///
 /// Made for formats that tell what each value is, such as JSON. An enum is passed on as it is: ours have no data.
-pub(super) struct Objects<T>(pub(super) T);
+pub(in crate::http) struct Objects<T>(pub(super) T);
 
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
     type Error = D::Error;

@@ -50,7 +50,7 @@ const FORMATS: &[(&str, &str)] = &[
 ];
 
 /// Bytes of any kind, in the word that generators of clients know.
-pub(super) struct Binary;
+pub(in crate::http) struct Binary;
 
 impl PartialSchema for Binary {
     fn schema() -> RefOr<Schema> {
@@ -62,7 +62,7 @@ impl PartialSchema for Binary {
 impl ToSchema for Binary {}
 
 /// Adds the pattern of each format, everywhere below `document`.
-pub(super) fn add_patterns(document: &mut Value) {
+pub(in crate::http) fn add_patterns(document: &mut Value) {
     match document {
         Value::Array(items) => items.iter_mut().for_each(add_patterns),
         Value::Object(fields) => {

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::Api;
-use super::body::Json;
-use super::error::ApiError;
-use super::error::refusals::NOT_READY;
-use super::shapes::problem::WrongValue;
+use crate::http::Api;
+use crate::http::error::ApiError;
+use crate::http::error::refusals::NOT_READY;
+use crate::http::request::body::Json;
+use crate::http::shapes::problem::WrongValue;
 
 /// Tells what of the host is not ready; `app` knows the connections.
 pub trait Readiness: Send + Sync + 'static {
@@ -18,9 +20,13 @@ pub trait Readiness: Send + Sync + 'static {
     fn list_unready(&self) -> Vec<(String, String)>;
 }
 
+pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::default().routes(routes!(tell_health)).routes(routes!(tell_readiness))
+}
+
 /// How the host is.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Health {
+struct Health {
     /// Always `ok`: what is not is a problem document.
     #[schema(example = "ok")]
     status: &'static str,
@@ -28,7 +34,7 @@ pub(super) struct Health {
 
 /// Whether the process lives.
 #[utoipa::path(get, path = "/healthz", tag = "watch", responses((status = 200, description = "It lives.", body = Health)))]
-pub(super) async fn tell_health() -> Json<Health> {
+async fn tell_health() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
@@ -39,7 +45,7 @@ pub(super) async fn tell_health() -> Json<Health> {
     tag = "watch",
     responses((status = 200, description = "All is ready.", body = Health), (status = 503, description = "Something is not."))
 )]
-pub(super) async fn tell_readiness(State(api): State<Arc<Api>>) -> Result<Json<Health>, ApiError> {
+async fn tell_readiness(State(api): State<Arc<Api>>) -> Result<Json<Health>, ApiError> {
     let mut unready = api.readiness.list_unready();
     if api.store.list_api_keys(None, 1).await.is_err() {
         unready.push(("store".to_owned(), "The database does not answer.".to_owned()));

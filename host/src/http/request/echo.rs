@@ -11,20 +11,20 @@ const LONGEST_WORD: usize = 24;
 const HIDDEN: &str = "*";
 
 /// The name, where it may be one.
-pub(super) fn find_name(text: &str) -> Option<&str> {
+pub(in crate::http) fn find_name(text: &str) -> Option<&str> {
     let is_word = |word: &str| word.chars().count() <= LONGEST_WORD && word.chars().all(char::is_alphanumeric);
     let is_name = (1..=LONGEST_NAME).contains(&text.len()) && text.split(['_', '-', '.']).all(is_word);
     is_name.then_some(text)
 }
 
 /// `settings.sides` as it is, and what is no name in it hidden.
-pub(super) fn show_field(field: &str) -> String {
+pub(in crate::http) fn show_field(field: &str) -> String {
     let parts: Vec<&str> = field.split('.').map(|part| find_name(part).unwrap_or(HIDDEN)).collect();
     parts.join(".")
 }
 
 /// The place of an error in a body; empty where it is the body itself.
-pub(super) fn show_path(path: &Path) -> String {
+pub(in crate::http) fn show_path(path: &Path) -> String {
     let mut shown = String::new();
     for segment in path {
         match segment {
@@ -40,7 +40,7 @@ pub(super) fn show_path(path: &Path) -> String {
 }
 
 /// serde's text of an error, without what it quotes of the request. The place may stand in front: `limit: invalid ...`.
-pub(super) fn mask_values(text: &str) -> String {
+pub(in crate::http) fn mask_values(text: &str) -> String {
     const BEGINNINGS: [(&str, bool); 4] =
         [("invalid type: ", true), ("invalid value: ", true), ("unknown field", false), ("unknown variant", false)];
     // What is quoted stands behind the beginning, and so does not make another one of it.
