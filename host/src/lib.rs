@@ -16,7 +16,7 @@
 //! | [`sandbox`] | runs a module in a fresh instance, as a transaction |
 //! | [`store`] | everything that outlives the process; the only SQL |
 //! | [`http`] | the API: who may ask for what, and how the answers look |
-//! | [`bench`] | the host without Twitch, for benches and tests |
+//! | [`mod@bench`] | the host without Twitch, for benches and tests |
 //! | [`telemetry`] | what happens, counted and told |
 //! | [`vault`] | seals what only the host may read back |
 //! | [`net`] | HTTP clients: the guarded one for guests, the plain one for servers of our own configuration |

@@ -156,13 +156,13 @@ impl<'t, 'p> Section<'t, 'p> {
     /// Reports the keys that nobody asked for.
     pub(super) fn finish(self) {
         let Some(table) = self.table else { return };
-        let place = if self.name.is_empty() { String::new() } else { format!(" in [{}]", self.name) };
+        let section = if self.name.is_empty() { String::new() } else { format!(" in [{}]", self.name) };
         for key in table.keys().filter(|key| !self.known.contains(&key.get_ref().as_ref())) {
             let advice = find_nearest(key.get_ref(), self.known.iter().copied()).map_or_else(
                 || format!("; known are {}", self.known.join(", ")),
                 |nearest| format!(", did you mean \"{nearest}\"?"),
             );
-            self.problems.add(key.span().start, format!("unknown key {:?}{place}{advice}", key.get_ref()));
+            self.problems.add(key.span().start, format!("unknown key {:?}{section}{advice}", key.get_ref()));
         }
     }
 

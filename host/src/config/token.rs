@@ -15,9 +15,9 @@ pub enum LoadTokenError {
     NotSet(String),
     #[error("cannot read the token file {}: {error}", path.display())]
     Read { path: PathBuf, error: io::Error },
-    /// `place` names the variable or the file.
-    #[error("{place} holds no access token: {why}")]
-    NoToken { place: String, why: ParseTokenError },
+    /// `holder` names the variable or the file.
+    #[error("{holder} holds no access token: {why}")]
+    NoToken { holder: String, why: ParseTokenError },
 }
 
 /// What is wrong with a token's text, and what to do about it.
@@ -35,7 +35,7 @@ pub enum ParseTokenError {
 
 /// Without `oauth:`.
 pub fn load_access_token(source: &TokenSource) -> Result<SecretString, LoadTokenError> {
-    let (place, text) = match source {
+    let (holder, text) = match source {
         TokenSource::Environment(variable) => {
             let text = environment::find_token(variable).ok_or_else(|| LoadTokenError::NotSet(variable.clone()))?;
             (format!("the environment variable {variable}"), text)
@@ -45,7 +45,7 @@ pub fn load_access_token(source: &TokenSource) -> Result<SecretString, LoadToken
             (format!("the token file {}", path.display()), SecretString::from(text))
         }
     };
-    parse_access_token(&text).map_err(|why| LoadTokenError::NoToken { place, why })
+    parse_access_token(&text).map_err(|why| LoadTokenError::NoToken { holder, why })
 }
 
 fn parse_access_token(text: &SecretString) -> Result<SecretString, ParseTokenError> {

@@ -33,7 +33,7 @@ impl LostReplies {
 /// What Twitch's limits cost an account's channels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shortage {
-    /// Channels that lost replies because the limits left no room in time. Entries may be older than [`LOST_TOLD_FOR`].
+    /// Channels that lost replies because the limits left no room in time. Entries may be older than [`LOST_NAMED_FOR`].
     pub lost: Arc<[LostReplies]>,
     /// Replies lost in this way since the start.
     pub lost_in_all: u64,
