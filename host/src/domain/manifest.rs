@@ -60,13 +60,14 @@ pub enum ModuleSource {
     Bundled,
 }
 
-/// A module's limits of size and memory, chosen when the module is added. Each size class has an engine of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SizeClass {
-    /// 16 MiB of component, 16 MiB of memory.
-    Small,
-    /// 40 MiB of component, 128 MiB of memory: for modules that contain a JavaScript or Python runtime.
-    Large,
+named! {
+    /// A module's limits of size and memory, chosen when the module is added. Each size class has an engine of its own.
+    pub enum SizeClass {
+        /// 16 MiB of component, 16 MiB of memory.
+        Small "small",
+        /// 40 MiB of component, 128 MiB of memory: for modules that contain a JavaScript or Python runtime.
+        Large "large",
+    }
 }
 
 /// What a module offers and requests: read from its bytes and its `info`, and checked.

@@ -2,7 +2,6 @@
 
 use super::{AccountStatus, Observer, Status};
 use crate::admission::SlotUse;
-use crate::domain::manifest::SizeClass;
 use crate::sandbox::compile::registry::counts::RegistryCounts;
 use crate::telemetry::reading::Reading;
 use crate::twitch::account::state::Phase;
@@ -117,11 +116,7 @@ fn one(value: f64) -> Values {
 fn read_slots(slots: &[SlotUse]) -> [Reading; 2] {
     let read = |reading, value: fn(&SlotUse) -> usize| {
         slots.iter().fold(reading, |reading: Reading, slots| {
-            let size = match slots.size {
-                SizeClass::Small => "small",
-                SizeClass::Large => "large",
-            };
-            reading.with(&[("size", size)], value(slots) as f64)
+            reading.with(&[("size", slots.size.as_str())], value(slots) as f64)
         })
     };
     [
@@ -150,6 +145,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::domain::manifest::SizeClass;
     use crate::telemetry::Telemetry;
     use crate::twitch::account::state::AccountState;
 

@@ -272,15 +272,6 @@ impl From<Class> for SizeClass {
     }
 }
 
-impl From<SizeClass> for Class {
-    fn from(size: SizeClass) -> Class {
-        match size {
-            SizeClass::Small => Class::Small,
-            SizeClass::Large => Class::Large,
-        }
-    }
-}
-
 impl From<ModuleSource> for Source {
     fn from(source: ModuleSource) -> Source {
         match source {

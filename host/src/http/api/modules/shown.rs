@@ -7,8 +7,8 @@ use crate::domain::timestamp::write_timestamp;
 use crate::domain::version::{Canary, UploadedVersion};
 use crate::http::principal::Principal;
 use crate::http::shapes::module::{
-    CanaryDetail, CapabilityDetail, Class, CommandDetail, Granter, Life, ModuleDetail, ModuleSummary, SettingDetail,
-    Source, VersionDetail, VersionSummary,
+    CanaryDetail, CapabilityDetail, CommandDetail, Granter, Life, ModuleDetail, ModuleSummary, SettingDetail, Source,
+    VersionDetail, VersionSummary,
 };
 use crate::modules::catalogue::Listed;
 use crate::modules::powers::Powers;
@@ -70,7 +70,7 @@ fn show_version_summary(manifest: &Manifest, life: Life) -> VersionSummary {
     VersionSummary {
         version: manifest.version.to_string(),
         digest: manifest.digest.to_string(),
-        class: Class::from(manifest.size).as_str().to_owned(),
+        class: manifest.size.as_str().to_owned(),
         bytes: manifest.component_bytes,
         life,
     }
@@ -86,7 +86,7 @@ pub(super) fn show_fixed(manifest: &Manifest) -> VersionDetail {
         name: manifest.name.to_string(),
         version: manifest.version.to_string(),
         digest: manifest.digest.to_string(),
-        class: Class::from(manifest.size).as_str().to_owned(),
+        class: manifest.size.as_str().to_owned(),
         bytes: manifest.component_bytes,
         summary: manifest.summary.clone(),
         commands: manifest.commands.iter().map(|command| show_command(command)).collect(),

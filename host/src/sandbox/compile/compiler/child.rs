@@ -27,7 +27,7 @@ pub struct ParseOrderError;
 pub(super) fn command(program: &Path, order: &Order, limits: &Limits) -> Command {
     let mut command = Command::new(program);
     let seconds = limits.processor.as_secs_f64().ceil().max(1.0);
-    command.args([SUBCOMMAND, size_word(order.size), plan_word(order.plan), &limits.memory.to_string()]);
+    command.args([SUBCOMMAND, order.size.as_str(), plan_word(order.plan), &limits.memory.to_string()]);
     command.arg(format!("{seconds:.0}")).env_clear().current_dir("/");
     #[cfg(unix)]
     {
@@ -95,7 +95,7 @@ struct Allowance {
 
 fn parse_order(arguments: &[String]) -> Result<Allowance, ParseOrderError> {
     let [size, plan, memory, seconds] = arguments else { return Err(ParseOrderError) };
-    let size = [SizeClass::Small, SizeClass::Large].into_iter().find(|class| size_word(*class) == size);
+    let size = [SizeClass::Small, SizeClass::Large].into_iter().find(|class| class.as_str() == size);
     let plan = [MemoryPlan::Pooled, MemoryPlan::Mapped].into_iter().find(|known| plan_word(*known) == plan);
     let seconds = seconds.parse().map_err(|_| ParseOrderError)?;
     Ok(Allowance {
@@ -104,13 +104,6 @@ fn parse_order(arguments: &[String]) -> Result<Allowance, ParseOrderError> {
         memory: memory.parse().map_err(|_| ParseOrderError)?,
         processor: Duration::from_secs(seconds),
     })
-}
-
-fn size_word(size: SizeClass) -> &'static str {
-    match size {
-        SizeClass::Small => "small",
-        SizeClass::Large => "large",
-    }
 }
 
 fn plan_word(plan: MemoryPlan) -> &'static str {
