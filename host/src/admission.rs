@@ -1,9 +1,9 @@
 //! Decides which calls are let in and when each begins, and owns the threads that run them.
 //!
-//! Promised: a call waits in one place only, its channel's queue. From its beginning until its replies are in the
+//! Guarantees: a call waits in one place only, its channel's queue. From its beginning until its replies are in the
 //! outbox it holds one [`Permit`]: its turn in the channel, its slot, and access to its module's processor credit.
 //! Calls beyond the limits on waiting calls are refused.
-//! Absent: what a call does, and whose fault a refusal is.
+//! Not here: what a call does, and whose fault a refusal is.
 //!
 //! # Waiting
 //!

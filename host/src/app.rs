@@ -1,8 +1,8 @@
 //! The host as a whole: creates all long-lived parts once, connects them, and stops them.
 //!
-//! Promised: long-lived tasks are started only here; a task that ends unexpectedly is reported ([`App::ended`]);
-//! [`App::stop`] loses nothing acknowledged, and no reply that can still be sent. Absent: what the parts do, and where
-//! configuration and signals come from.
+//! Guarantees: long-lived tasks are started only here; a task that ends unexpectedly is reported ([`App::ended`]);
+//! [`App::stop`] loses nothing acknowledged, and no reply that can still be sent. Not here: what the parts do, and
+//! where configuration and signals come from.
 //!
 //! # Status and orders
 //!

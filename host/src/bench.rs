@@ -1,7 +1,7 @@
 //! The host without Twitch, in a temporary folder, for benches and tests.
 //!
-//! Promised: the parts are those of the running host, connected in the same way, and everything that a bench does not
-//! vary is as in production. Absent: accounts, the API and every long-lived task.
+//! Guarantees: the parts are those of the running host, connected in the same way, and everything that a bench does not
+//! vary is as in production. Not here: accounts, the API and every long-lived task.
 
 pub mod clock;
 

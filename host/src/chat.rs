@@ -2,7 +2,7 @@
 //!
 //! Every call takes the one path in [`dispatch`]. The loop in [`worker`] feeds it chat messages from a queue.
 //!
-//! Absent: IRC and its limits (`twitch` sends the replies), SQL, and any knowledge of what a command does.
+//! Not here: IRC and its limits (`twitch` sends the replies), SQL, and any knowledge of what a command does.
 //!
 //! # A module that breaks
 //!

@@ -1,9 +1,9 @@
 //! The HTTP API: who may ask for what, and how the answers look.
 //!
-//! Promised: what is not in the table of [`access`] is denied; every answer that says no is a problem document with a
+//! Guarantees: what is not in the table of [`access`] is denied; every answer that says no is a problem document with a
 //! stable code ([`error`]); a secret is in no URL, log line or answer but the one that makes it; what a caller may ask
-//! for, how often and how large, is bounded. Absent: what the host does when it is asked, which the parts below know, and
-//! how the process listens and ends, which is `app`'s.
+//! for, how often and how large, is bounded. Not here: what the host does when it is asked, which the parts below know,
+//! and how the process listens and ends, which is `app`'s.
 //!
 //! A connection whose request was not read to its end stays open until the other end has its answer (`server/linger`). An endpoint that opts
 //! in to `request/idempotency` finishes what was begun even if the caller hangs up, and keeps its answer for a day. Limits, quotas, owners of

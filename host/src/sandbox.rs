@@ -1,9 +1,9 @@
 //! Runs modules as WebAssembly components, each call in a fresh sandbox.
 //!
-//! Promised: no guest runs without a processor budget, a deadline and a memory limit. What a guest does through
+//! Guarantees: no guest runs without a processor budget, a deadline and a memory limit. What a guest does through
 //! capabilities is a transaction. A guest's fault ends as an [`InvokeError`] that says who is to blame, and affects no
 //! later call. Guests run on threads of their own, so nothing else waits for them. Uploads are parsed and compiled in a
-//! process that can be killed. Absent: Twitch and the vault, which no code here can reach; and the network, except
+//! process that can be killed. Not here: Twitch and the vault, which no code here can reach; and the network, except
 //! through [`web`].
 //!
 //! # Running

@@ -1,8 +1,8 @@
 //! Counts what happens in the host, reports it to listeners, and keeps part of it for a while.
 //!
-//! Promised: recording never waits and takes bounded memory, with or without listeners. No token is ever recorded. Chat
-//! text is recorded only for those who listen to a channel's texts ([`Telemetry::listen_to_texts`]). Absent: how it is
-//! shown, which is up to `http` and `cli`, and who may see it.
+//! Guarantees: recording never waits and takes bounded memory, with or without listeners. No token is ever recorded.
+//! Chat text is recorded only for those who listen to a channel's texts ([`Telemetry::listen_to_texts`]). Not here: how
+//! it is shown, which is up to `http` and `cli`, and who may see it.
 //!
 //! A slow listener misses events and learns how many. The text of a call goes only to those who listen to that one channel (`texts`). A
 //! trace (`domain/trace`) goes along with a call and its replies, and `otlp` sends traces in batches. `log_queue` keeps the log's records in

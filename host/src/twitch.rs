@@ -5,11 +5,11 @@
 //! the account's [`Session`](account::session::Session): it dials, logs in, joins the wanted channels, turns Twitch's
 //! lines into [`Event`]s, and writes [`OutgoingMessage`]s to Twitch.
 //!
-//! Promised: an account never sends more than Twitch allows, whatever callers ask and however often it reconnects; no
+//! Guarantees: an account never sends more than Twitch allows, whatever callers ask and however often it reconnects; no
 //! module's text can become a Twitch command or call another bot; the fate of each sent message is known; queues are
 //! bounded.
 //!
-//! Absent: what a message means, who may call a command, and the wording of replies. Nothing here knows of modules.
+//! Not here: what a message means, who may call a command, and the wording of replies. Nothing here knows of modules.
 //!
 //! # Accounts and connections
 //!

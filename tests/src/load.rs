@@ -1,8 +1,8 @@
 //! The load test: plays Twitch to a bot, sends many lines, and measures the answers.
 //!
-//! Promised: all lines are rendered before the clock starts, in the shape of Twitch's; the load test itself loses
-//! nothing; [`ceiling`] measures how much the load test could do. Absent: Twitch's rules, which `fake-twitch` has; any
-//! limit on how slow the bot may be.
+//! Guarantees: all lines are rendered before the clock starts, in the shape of Twitch's; the load test itself loses
+//! nothing; [`ceiling`] measures how much the load test could do. Not here: Twitch's rules, which `fake-twitch` has;
+//! any limit on how slow the bot may be.
 
 pub mod blast;
 pub mod bot;

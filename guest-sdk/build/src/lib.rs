@@ -6,8 +6,8 @@
 //! - [`component`] runs cargo for guest crates and encodes the results,
 //! - [`script`] is the thin layer for build scripts; `main.rs` is the one for people.
 //!
-//! Promised: nothing is installed on the system, and a second process waits for the first one instead of repeating its
-//! work. Absent: any knowledge of what a module is, which the SDK and the host have.
+//! Guarantees: nothing is installed on the system, and a second process waits for the first one instead of repeating
+//! its work. Not here: any knowledge of what a module is, which the SDK and the host have.
 
 pub mod component;
 mod debian;

@@ -35,7 +35,7 @@
 //! one script are identical byte for byte.
 //!
 //! Each rule is enforced as Twitch documents it, and as strictly as possible where Twitch does not. Each breach is
-//! recorded as a [`Violation`], even if Twitch would not report it. Absent: whispers, USERNOTICE (push one with
+//! recorded as a [`Violation`], even if Twitch would not report it. Not here: whispers, USERNOTICE (push one with
 //! [`FakeTwitch::raw`]), TLS, and the scopes of tokens.
 //!
 //! `world` is Twitch without any protocol: accounts, channels, limits, and the rules for messages. Each protocol has a

@@ -1,6 +1,6 @@
 //! Twitch without any protocol: accounts, channels, limits, and the rules for messages.
 //!
-//! Protocols query the world, and report to their clients the events from [`World::take_news`]. Absent: connections,
+//! Protocols query the world, and report to their clients the events from [`World::take_news`]. Not here: connections,
 //! and every wire format.
 
 use std::collections::{HashMap, HashSet};

@@ -1,8 +1,8 @@
 //! Runs the part of a start before the connections, to find its errors beforehand.
 //!
-//! Promised: the same code as in [`App::start`](super::App::start) finds whatever would stop a start before the
+//! Guarantees: the same code as in [`App::start`](super::App::start) finds whatever would stop a start before the
 //! connections. It runs on a temporary store. It changes nothing that the configuration names, and listens nowhere.
-//! Absent: a database's content, and whether the API's address is free, which may change before the start.
+//! Not here: a database's content, and whether the API's address is free, which may change before the start.
 
 use std::path::Path;
 use std::sync::Arc;

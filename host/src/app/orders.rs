@@ -1,9 +1,9 @@
 //! Orders from the operator's command line to a running host. They need no key: they come over `status.sock`, which
 //! only the host's own system user and root may use (see `status_socket`).
 //!
-//! An order is one line of JSON, and so is its answer. Promised: a refused order changes nothing, and the audit has
-//! each change with the system user who asked. Absent: who may give orders, which the socket decides, and anything that
-//! the HTTP API offers. Orders exist for what must work before there is a key.
+//! An order is one line of JSON, and so is its answer. Guarantees: a refused order changes nothing, and the audit has
+//! each change with the system user who asked. Not here: who may give orders, which the socket decides, and anything
+//! that the HTTP API offers. Orders exist for what must work before there is a key.
 
 use std::net::SocketAddr;
 

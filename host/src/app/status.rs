@@ -1,7 +1,7 @@
 //! A snapshot of the host's state.
 //!
-//! Promised: a [`Status`] holds names, numbers and reasons, never a token or a chat text; taking one never waits.
-//! Absent: how it is shown to people, which is up to `cli`, and the causes, which the parts themselves know.
+//! Guarantees: a [`Status`] holds names, numbers and reasons, never a token or a chat text; taking one never waits.
+//! Not here: how it is shown to people, which is up to `cli`, and the causes, which the parts themselves know.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 //! A client that closes its sending side, or sends nothing for a moment, gets the status. A client that sends a line
 //! gives an order (see `orders`). Either way the answer is one line of JSON.
 //!
-//! Promised: only the host's own system user and root get an answer. The socket's mode ensures this, and the client's
+//! Guarantees: only the host's own system user and root get an answer. The socket's mode ensures this, and the client's
 //! uid as reported by the system is checked again. Whatever a client sends or fails to read costs bounded memory and
 //! time, and delays neither the host nor other clients for long. Two hosts never share the folder, because its database
 //! is locked; so an existing socket is a dead host's.

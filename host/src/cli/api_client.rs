@@ -1,7 +1,7 @@
 //! Speaks to the HTTP API of a running host.
 //!
-//! Promised: the key goes over TLS or stays on this machine, and is in no error; a refusal is told in the host's own
-//! words. Absent: redirects, proxies and retries, which nobody who holds an operator's key wants.
+//! Guarantees: the key goes over TLS or stays on this machine, and is in no error; a refusal is told in the host's own
+//! words. Not here: redirects, proxies and retries, which nobody who holds an operator's key wants.
 
 use std::fmt;
 use std::io;

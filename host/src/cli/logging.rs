@@ -1,6 +1,6 @@
 //! The log: records on standard error, one line each, as text or as JSON.
 //!
-//! Promised: logging never waits for the reader of standard error, and the process's end only for half a second.
+//! Guarantees: logging never waits for the reader of standard error, and the process's end only for half a second.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fs::File;

@@ -1,6 +1,6 @@
 //! Standard output and standard error: every subcommand prints through this module.
 //!
-//! Promised: a reader that closes the pipe early, as `| head -1` does, is no error. The rest of the text is dropped,
+//! Guarantees: a reader that closes the pipe early, as `| head -1` does, is no error. The rest of the text is dropped,
 //! and the exit code stays that of the subcommand's work. Any other failure to print, such as a full disk, is an error.
 
 use std::fmt::Display;

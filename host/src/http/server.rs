@@ -1,7 +1,8 @@
 //! The server: connections in, requests through the gate to the router, and the end.
 //!
-//! Promised: connections are bounded, by address too, and one that is slow or silent is given up; an answer reaches a client that is
-//! still sending. Absent: the endpoints, and what a caller may ask of them, which is the table of `access`.
+//! Guarantees: connections are bounded, by address too, and one that is slow or silent is given up; an answer reaches a
+//! client that is still sending. Not here: the endpoints, and what a caller may ask of them, which is the table of
+//! `access`.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

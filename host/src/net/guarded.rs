@@ -1,10 +1,11 @@
 //! The guarded HTTP client, for requests of guests.
 //!
-//! Promised: a request goes by https to port 443 of a name, whose addresses are looked up once and are all public, and to exactly
-//! such an address; an answer ends by bytes, in each layer. Dropping the future ends the connection: nothing of the exchange is in
-//! another task, so its caller can measure what the exchange takes.
+//! Guarantees: a request goes by https to port 443 of a name, whose addresses are looked up once and are all public,
+//! and to exactly such an address; an answer ends by bytes, in each layer. Dropping the future ends the connection:
+//! nothing of the exchange is in another task, so its caller can measure what the exchange takes.
 //!
-//! Absent: deadlines, grants and redirects, which are the caller's, and addresses in place of names: they are no host of a request.
+//! Not here: deadlines, grants and redirects, which are the caller's, and addresses in place of names: they are no host
+//! of a request.
 
 use std::error::Error;
 use std::io;

@@ -2,8 +2,8 @@
 //!
 //! A capability's file holds its binding (the generated `Host` trait), its rules and their tests. Each host call enters
 //! through `Run::enter` (file `door`), which checks that the capability is granted, and then acts on the
-//! [`transaction`]. Promised: a host call changes nothing but that transaction, except for the requests that [`http`]
-//! sends. Absent: the commit, and limits on a guest's time and memory.
+//! [`transaction`]. Guarantees: a host call changes nothing but that transaction, except for the requests that [`http`]
+//! sends. Not here: the commit, and limits on a guest's time and memory.
 
 mod balances;
 mod channels;

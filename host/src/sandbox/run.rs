@@ -1,6 +1,6 @@
 //! One run of a guest: a fresh instance with all its limits, and the reason why the run ended.
 //!
-//! Promised: no wasmtime store without limits of memory, processor time and wall time. Absent: admission, and the
+//! Guarantees: no wasmtime store without limits of memory, processor time and wall time. Not here: admission, and the
 //! commit of changes.
 
 pub(super) mod engine;

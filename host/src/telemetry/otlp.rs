@@ -1,7 +1,7 @@
 //! Traces on their way to an OpenTelemetry collector: OTLP over HTTP, in protobuf.
 //!
-//! Promised: nobody waits for the collector. Traces wait in a bounded queue and leave in batches; what finds no room, or is
-//! not taken within a few seconds, is lost and counted, and the log hears of it once a minute at most.
+//! Guarantees: nobody waits for the collector. Traces wait in a bounded queue and leave in batches; what finds no room,
+//! or is not taken within a few seconds, is lost and counted, and the log hears of it once a minute at most.
 //!
 //! Not by OpenTelemetry's own SDK and exporter: they read the environment, which only `config` may, have threads of their
 //! own that a stop would have to wait for, and log what they like.

@@ -4,7 +4,7 @@
 //! it for the next `Work`, and reports each `Departure` as delivered, refused or lost, by its ticket. The account
 //! outlives its sessions: it goes on counting what Twitch counts, and the next session sends the waiting messages.
 //!
-//! Absent: every protocol of Twitch.
+//! Not here: every protocol of Twitch.
 
 pub mod connecting;
 pub mod counts;

@@ -3,7 +3,7 @@
 //! Each account is one task, which ends when the account is removed or the host stops. [`Accounts::run`] ends with the
 //! last task, or as soon as one ends unexpectedly.
 //!
-//! Absent: where accounts are stored, and who may change them.
+//! Not here: where accounts are stored, and who may change them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -3,8 +3,8 @@
 //! [`Session`](session::Session) dials, logs in and serves. Most lines are talk, which the wire filter only counts:
 //! only a message that may be a call becomes an event.
 //!
-//! Promised: no module's text can become a second IRC command; a malformed line is skipped and does no other harm.
-//! Absent: which messages are sent and when; the account decides that.
+//! Guarantees: no module's text can become a second IRC command; a malformed line is skipped and does no other harm.
+//! Not here: which messages are sent and when; the account decides that.
 
 mod answers;
 mod batch;

@@ -1,8 +1,8 @@
 //! One run of an invocation as a transaction: what the run reads, and what it would change.
 //!
 //! A run reads the committed state through its own buffered effects, and notes the revision of each scope when it first
-//! reads that scope. A run ends as one [`Commit`] or changes nothing. Absent: grants, which the file `door` checks; the
-//! rules of each capability, which are in its file; and the commit itself, which the store makes.
+//! reads that scope. A run ends as one [`Commit`] or changes nothing. Not here: grants, which the file `door` checks;
+//! the rules of each capability, which are in its file; and the commit itself, which the store makes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 //!
 //! Neither the parser nor the compiler can be interrupted, and both have had bugs. So they run in a process of the same
 //! program without an environment, with no files but the three standard streams, little memory and little time.
-//! Promised: a child ends with its answer, at its limits, or when its caller gives up, and is reaped. Absent:
+//! Guarantees: a child ends with its answer, at its limits, or when its caller gives up, and is reaped. Not here:
 //! protection against a component that takes the child over by a bug of the compiler. The child is the same system
 //! user, and the host runs the machine code that it returns.
 

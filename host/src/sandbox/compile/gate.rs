@@ -1,8 +1,8 @@
 //! Turns uploaded bytes into machine code: parses, counts, validates, checks exports and imports, compiles. In this
 //! order, so that each step sees only input that the previous one accepted.
 //!
-//! Promised: no code of the component runs here, and no step uses more than the ceilings allow. Absent: processes. Code
-//! that passes uploaded bytes to this file must run in a process that may die ([`super::compiler`]).
+//! Guarantees: no code of the component runs here, and no step uses more than the ceilings allow. Not here: processes.
+//! Code that passes uploaded bytes to this file must run in a process that may die ([`super::compiler`]).
 
 mod ceilings;
 mod contract;

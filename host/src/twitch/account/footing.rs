@@ -1,6 +1,6 @@
 //! An account's standing in a room, and the room's modes. Pure.
 //!
-//! Absent: unique chat (`r9k`), because only sending a text shows whether it is unique.
+//! Not here: unique chat (`r9k`), because only sending a text shows whether it is unique.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! The order in which uploads are compiled.
 //!
-//! Promised: the operator's uploads never wait for creators' uploads, because they have their own permit. Creators
+//! Guarantees: the operator's uploads never wait for creators' uploads, because they have their own permit. Creators
 //! share a second permit: among waiting uploads, the API key that has used the least processor time lately is next. A
 //! key that has used up its budget is refused until part of the budget has grown back, so a key whose components
 //! compile slowly can hold the permit only for the budget's share of the time.
