@@ -53,8 +53,8 @@ fn benches(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let (shop, bot) = ("shop".parse().expect("a login"), "bot".parse().expect("a login"));
-        store.save_seed(Clone::clone(&shop), bot).await.expect("a new seed");
-        store.save_channel_id(shop, CHANNEL).await.expect("a new channel");
+        store.host.save_seed(Clone::clone(&shop), bot).await.expect("a new seed");
+        store.host.save_channel_id(shop, CHANNEL).await.expect("a new channel");
         commit_at_once(&store, 0..500).await;
     });
     let mut next = 500;

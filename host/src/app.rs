@@ -32,7 +32,8 @@ use crate::domain::id::Login;
 use crate::domain::message::{Event, WantedChannel};
 use crate::domain::ports::{Clock, Credentials};
 use crate::http::entropy::SystemEntropy;
-use crate::http::{Api, Host, build_router, serve};
+use crate::http::state::{Api, Host};
+use crate::http::{build_router, serve};
 use crate::joining::JoinPolicy;
 use crate::net::server::Server;
 use crate::setup::defaults::NewChannelRules;
@@ -136,8 +137,8 @@ impl App {
         let foundation = Foundation { store, clock, new_channels, join_policy, cache_dir };
         let (host, exporter) = foundation.build(&config).await?;
         let Host { store, setup, dispatch, .. } = &host;
-        let changes = store.wanted_changes();
-        let listed = store.list_wanted().await.context("cannot tell which channels are wanted")?;
+        let changes = store.host.wanted_changes();
+        let listed = store.host.list_wanted().await.context("cannot tell which channels are wanted")?;
         warn_of_orphans(&listed, &config.accounts);
         warn_of_left(&listed, &config.channels);
         let wanted = Arc::new(Wanted::new(store.clone(), setup.clone()));
@@ -210,7 +211,9 @@ impl App {
 
     fn start_exporting(&mut self, exporter: Option<Exporter>) {
         let Some(exporter) = exporter else { return };
-        self.telling.start("traces", exporter.run(self.host.telemetry.clone(), self.stop_telling.clone()));
+        let telemetry = self.host.telemetry.clone();
+        let note = move |fate, traces| telemetry.note_traces(fate, traces);
+        self.telling.start("traces", exporter.run(note, self.stop_telling.clone()));
     }
 
     fn start_status_socket(&mut self, socket: Option<StatusSocket>) {

@@ -4,13 +4,12 @@
 //! once by a second SIGHUP, SIGINT or SIGTERM.
 
 use std::ffi::OsString;
-use std::io::ErrorKind;
-use std::path::Path;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{Config, LoadConfigError};
+use config_file::FIRST_STEPS;
 
 mod api_client;
 mod api_key;
@@ -18,6 +17,7 @@ mod channel;
 mod channel_name;
 mod check_config;
 mod compile_module;
+mod config_file;
 mod demo;
 mod event_stream;
 mod local_host;
@@ -28,24 +28,6 @@ mod serve;
 mod signals;
 mod status;
 mod table;
-
-/// The default of `--config`.
-const USUAL_CONFIG: &str = "config.toml";
-
-const FIRST_STEPS: &str = "\
-Try it without a Twitch account, in a chat on this machine:
-  twitchy demo
-
-Run it on Twitch:
-  1. Copy host/config.example.toml to config.toml; every key in it is explained.
-  2. Make a Twitch account for the bot, and an access token for it with the scopes chat:read and chat:edit.
-  3. Name the account under [[accounts]] and your channel in [channels] join; put the token into the environment
-     variable that token_env names.
-  4. Check the file:  twitchy check-config --config config.toml
-  5. Start the bot:   twitchy serve --config config.toml
-  6. Make a key of its HTTP API:
-                      twitchy api-key create --config config.toml --name me --scope operator
-  7. Ask how it is:   twitchy status --config config.toml";
 
 /// A WebAssembly-scriptable command host for Twitch.
 #[derive(Debug, Parser)]
@@ -114,21 +96,6 @@ fn show_first_steps() -> ExitCode {
     ExitCode::from(2)
 }
 
-/// `None` if the configuration is missing or invalid; the reason is then already on standard error.
-fn load_config(path: &Path) -> Option<Config> {
-    match Config::load(path) {
-        Ok(config) => return Some(config),
-        Err(LoadConfigError::Read { error, .. }) if error.kind() == ErrorKind::NotFound => {
-            let shown = path.display();
-            output::report(format_args!(
-                "there is no {shown}: name your configuration with --config FILE, or make one as follows.\n\n{FIRST_STEPS}"
-            ));
-        }
-        Err(error) => output::report(error),
-    }
-    None
-}
-
 fn exit_code(code: i32) -> ExitCode {
     u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
 }
@@ -138,6 +105,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use std::path::Path;
 
     fn parse(line: &str) -> Result<Option<Subcommands>, clap::error::ErrorKind> {
         let line = CommandLine::try_parse_from(line.split(' '));

@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use log_format::LogFormat;
 use section::Section;
 use value::{ReadKey, count_or_auto, name, or_off, ratio, read_as, read_default, size, variable_or_off};
 
@@ -16,10 +17,12 @@ use crate::domain::server::ServerAddress;
 #[macro_use]
 mod declare;
 
+pub mod address;
 mod collector;
 pub mod environment;
 pub mod http;
-mod load;
+pub mod load;
+pub mod log_format;
 mod parse;
 mod section;
 pub mod text;
@@ -28,7 +31,6 @@ mod value;
 
 pub use collector::CollectorAddress;
 pub use http::HttpConfig;
-pub use load::LoadConfigError;
 pub use section::Problem;
 
 /// Everything an operator can set.
@@ -278,14 +280,4 @@ section! {
         /// "text" for people, "json" for programs: an object a line, with timestamp, level, target, message and the record's fields.
         format: LogFormat = "text",
     }
-}
-
-/// How a record of the log is written; one line each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// For programs: a JSON object with `timestamp`, `level`, `target`, `message` and the record's own fields.
-    Json,
 }

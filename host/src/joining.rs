@@ -68,8 +68,8 @@ impl Joining {
         Ok(Presence {
             revision: record.as_ref().map_or(Revision::default(), |record| record.revision),
             is_known: record.is_some(),
-            is_wanted: self.store.is_wanted(own, &chatter.login).await?,
-            has_room: self.store.count_wanted(account).await? < self.capacity,
+            is_wanted: self.store.host.is_wanted(own, &chatter.login).await?,
+            has_room: self.store.host.count_wanted(account).await? < self.capacity,
         })
     }
 

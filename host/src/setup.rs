@@ -144,7 +144,7 @@ impl Setup {
 
     /// Loads every upload and every channel that the store knows.
     pub async fn load_all(&self) -> Result<(), StoreError> {
-        let (catalogue, uploaded) = (self.catalogue(), self.store.list_uploaded().await?);
+        let (catalogue, uploaded) = (self.catalogue(), self.store.host.list_uploaded().await?);
         for module in &uploaded {
             if matches!(catalogue.find(&module.name), Some(Listed::Fixed(_))) {
                 warn!(module = %module.name, "an upload is out of reach: a module of the host has its name");
@@ -222,7 +222,7 @@ impl Setup {
         if self.find_channel(channel).is_some_and(|known| known.channel.login == *login) {
             return Ok(());
         }
-        self.store.save_channel_id(login.clone(), channel).await?;
+        self.store.host.save_channel_id(login.clone(), channel).await?;
         self.reload(channel).await
     }
 
@@ -372,8 +372,8 @@ mod tests {
     async fn store() -> (Arc<Store>, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("db"), Arc::new(SystemClock), Arc::new(SoleProcess)).unwrap();
-        store.save_seed("shop".parse().unwrap(), "twitchy".parse().unwrap()).await.unwrap();
-        store.save_channel_id("shop".parse().unwrap(), SHOP).await.unwrap();
+        store.host.save_seed("shop".parse().unwrap(), "twitchy".parse().unwrap()).await.unwrap();
+        store.host.save_channel_id("shop".parse().unwrap(), SHOP).await.unwrap();
         (Arc::new(store), folder)
     }
 
@@ -499,8 +499,8 @@ mod tests {
     async fn channels_are_listed_page_by_page() {
         let (store, _folder) = store().await;
         for (login, id) in [("a", 7), ("b", 3), ("c", 200), ("d", 30)] {
-            store.save_seed(login.parse().unwrap(), "twitchy".parse().unwrap()).await.unwrap();
-            store.save_channel_id(login.parse().unwrap(), ChannelId(id)).await.unwrap();
+            store.host.save_seed(login.parse().unwrap(), "twitchy".parse().unwrap()).await.unwrap();
+            store.host.save_channel_id(login.parse().unwrap(), ChannelId(id)).await.unwrap();
         }
         let setup = Setup::new(store, NewChannelRules::Essentials);
         setup.load_all().await.unwrap();
@@ -518,8 +518,8 @@ mod tests {
     #[tokio::test]
     async fn channels_share_what_they_have_not_touched() {
         let (store, _folder) = store().await;
-        store.save_seed("other".parse().unwrap(), "twitchy".parse().unwrap()).await.unwrap();
-        store.save_channel_id("other".parse().unwrap(), ChannelId(200)).await.unwrap();
+        store.host.save_seed("other".parse().unwrap(), "twitchy".parse().unwrap()).await.unwrap();
+        store.host.save_channel_id("other".parse().unwrap(), ChannelId(200)).await.unwrap();
         let setup = Setup::new(store.clone(), NewChannelRules::Everything);
         ["settings", "balance"].into_iter().for_each(|name| assert!(setup.add_module(module(name))));
         setup.load_all().await.unwrap();
@@ -539,8 +539,8 @@ mod tests {
     async fn a_new_version_replaces_nothing_of_a_channel_that_has_said_nothing_of_the_module() {
         let (store, _folder) = store().await;
         let other = ChannelId(200);
-        store.save_seed("other".parse().unwrap(), "twitchy".parse().unwrap()).await.unwrap();
-        store.save_channel_id("other".parse().unwrap(), other).await.unwrap();
+        store.host.save_seed("other".parse().unwrap(), "twitchy".parse().unwrap()).await.unwrap();
+        store.host.save_channel_id("other".parse().unwrap(), other).await.unwrap();
         let setup = Arc::new(Setup::new(store.clone(), NewChannelRules::Everything));
         setup.load_all().await.unwrap();
         let versions = Arc::new(Versions::new(store.clone(), setup.clone()));

@@ -127,7 +127,7 @@ async fn calls_under_way_are_answered_before_the_end() {
 #[tokio::test]
 async fn a_channel_just_entered_is_known_to_its_first_message() {
     let running = Running::start(House::with_guests(&[]).await, 100);
-    running.house.store.save_seed(login("newcomer"), login("twitchy")).await.expect("the store is open");
+    running.house.store.host.save_seed(login("newcomer"), login("twitchy")).await.expect("the store is open");
     let joined = Event::Joined {
         account: bot("twitchy"),
         channel_id: channel_id(&login("newcomer")),
@@ -193,7 +193,7 @@ async fn what_is_answered_over_http_is_said_in_chat_where_it_is_asked_for() {
 async fn what_an_account_that_never_logged_in_should_say_counts_as_dropped() {
     let running = Running::start(House::with_guests(&[]).await, 100);
     let (house, quiet) = (&running.house, login("quiet"));
-    house.store.save_seed(quiet.clone(), login("newbot")).await.expect("the store is open");
+    house.store.host.save_seed(quiet.clone(), login("newbot")).await.expect("the store is open");
     house.setup.learn_channel(channel_id(&quiet), &quiet).await.expect("the store is open");
     let call = HttpCall { channel: channel_id(&quiet), is_delivered: true, ..call("a", "help", &[]) };
     let called = house.dispatch.call(call).await.unwrap();

@@ -13,6 +13,7 @@ use tests::load::{Setting, Stage, bot, ceiling, paced};
 use twitchy::app::credentials::ConfiguredTokens;
 use twitchy::app::{App, Surroundings};
 use twitchy::config::Config;
+use twitchy::config::load::load_config;
 use twitchy::domain::ports::SystemClock;
 use twitchy::joining::JoinPolicy;
 use twitchy::setup::defaults::NewChannelRules;
@@ -54,7 +55,7 @@ async fn the_host_answers_each_call_of_a_blast_and_of_a_pace() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("there is a loopback");
     let port = listener.local_addr().expect("it is bound").port();
     let mut config =
-        Config::load(&bot::furnish(folder.path(), port, &chat).expect("there is room")).expect("it is sound");
+        load_config(&bot::furnish(folder.path(), port, &chat).expect("there is room")).expect("it is sound");
     config.sandbox = patient();
     let app = App::start(config.clone(), surroundings(&config)).await.expect("the host starts");
     let played = tokio::task::spawn_blocking(move || {

@@ -70,7 +70,7 @@ async fn a_module_that_comes_back_by_itself_is_told_of_once_and_its_pauses_still
         assert_eq!(changes(&house, &mut events).await, expected);
     }
     let filter = AuditFilter { action: Some("restore-fuse".into()), ..AuditFilter::default() };
-    let audited = house.store.list_audit(&filter, None, 10).await.unwrap();
+    let audited = house.store.host.list_audit(&filter, None, 10).await.unwrap();
     let afters: Vec<_> = audited.iter().filter_map(|entry| Some(entry.change.after.as_ref()?.to_string())).collect();
     assert!(audited.iter().all(|entry| entry.stamp.by == Actor::Host), "{audited:?}");
     assert!(afters.len() == 2 && afters.iter().all(|after| after.ends_with("back by itself")), "{afters:?}");

@@ -42,8 +42,8 @@ impl AccountIds for KeptIds {
     fn learn_account(&self, login: Login, id: AccountId) -> LearningAccount<'_> {
         Box::pin(async move {
             let account = BotAccount { login: login.clone(), id: Some(id) };
-            let former = self.store.learn_bot(login, id).await.map_err(|error| error.to_string())?;
-            let channels = self.store.list_channels_of(&account).await.map_err(|error| error.to_string())?;
+            let former = self.store.host.learn_bot(login, id).await.map_err(|error| error.to_string())?;
+            let channels = self.store.host.list_channels_of(&account).await.map_err(|error| error.to_string())?;
             for channel in channels {
                 if self.setup.find_channel(channel).is_some_and(|known| known.bot != account) {
                     self.setup.reload(channel).await.map_err(|error| error.to_string())?;
@@ -79,7 +79,7 @@ impl Roster {
                 true => begin_use(&self.store, login, &self.limits).await?,
                 false => UsedLimits::default(),
             };
-            known.push((self.store.find_bot(login).await?, used));
+            known.push((self.store.host.find_bot(login).await?, used));
         }
         for (bot, used) in known {
             let session = Session::new(self.server.clone(), self.prefixes.clone(), self.tally.clone(), &self.limits);

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use super::status::Observer;
 use super::status::problems::list_problems;
 use crate::config::HttpConfig;
-use crate::http::api::health::Readiness;
+use crate::http::readiness::Readiness;
 
 /// Listens, where there is to be an API.
 ///

@@ -104,7 +104,7 @@ impl Orders {
                 Ok(Answer::KeyRevoked { key })
             }
             Order::ListChannels { after } => {
-                let wanted = store.list_wanted().await?;
+                let wanted = store.host.list_wanted().await?;
                 let (items, next) = list_channels(&self.observer, &wanted, after.as_deref(), stamp.at);
                 Ok(Answer::Channels { items, next })
             }

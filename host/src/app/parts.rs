@@ -15,7 +15,7 @@ use crate::config::{ChannelsConfig, Config, SeedChannel, environment};
 use crate::domain::account::BotAccount;
 use crate::domain::id::Login;
 use crate::domain::ports::Clock;
-use crate::http::Host;
+use crate::http::state::Host;
 use crate::joining::{JoinPolicy, Joining};
 use crate::modules::publish::Publisher;
 use crate::modules::versions::Versions;
@@ -103,17 +103,17 @@ fn open_workshop(data_dir: &Path, cache_dir: PathBuf) -> anyhow::Result<Workshop
 }
 
 async fn seed_channels(store: &Store, channels: &ChannelsConfig) -> anyhow::Result<()> {
-    let wanted = store.list_wanted().await?;
+    let wanted = store.host.list_wanted().await?;
     let accounts: HashMap<&Login, &BotAccount> =
         wanted.iter().map(|channel| (&channel.login, &channel.account)).collect();
     for SeedChannel { login, account } in &channels.join {
-        let now = store.find_bot(account).await?;
+        let now = store.host.find_bot(account).await?;
         if let Some(former) = accounts.get(login).filter(|former| former.login == now.login && !former.is(&now)) {
             let (id, former) = (now.id.map(|id| id.0), former.id.map(|id| id.0));
             warn!(channel = %login, %account, id, former, "Twitch has recycled an account's login: the configuration gives \
                 this channel to the account that has it now");
         }
-        store.save_seed(login.clone(), account.clone()).await?;
+        store.host.save_seed(login.clone(), account.clone()).await?;
     }
     Ok(())
 }

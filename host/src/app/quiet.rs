@@ -26,7 +26,7 @@ pub async fn wait_until_quiet(app: &App) {
 
 /// Each number is raised before the number that it is compared with, so that no moment in between looks quiet.
 async fn is_quiet(app: &App) -> bool {
-    let wanted = app.host.store.list_wanted().await.unwrap_or_default();
+    let wanted = app.host.store.host.list_wanted().await.unwrap_or_default();
     let states: Vec<AccountState> = app.accounts.list().iter().map(|account| account.states.borrow().clone()).collect();
     let sum = |number: fn(&AccountState) -> u64| states.iter().map(number).sum::<u64>();
     let progress = *app.host.dispatch.progress().borrow();

@@ -15,7 +15,7 @@ use crate::domain::histogram::Histogram;
 use crate::domain::id::Login;
 use crate::domain::manifest::Manifest;
 use crate::domain::message::JoinFailure;
-use crate::http::Host;
+use crate::http::state::Host;
 use crate::sandbox::compile::registry::offered::UnloadableModule;
 use crate::telemetry::log_queue::LostLines;
 use crate::twitch::account::shortage::Shortage;

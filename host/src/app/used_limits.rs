@@ -13,7 +13,7 @@ use crate::store::{Store, StoreError};
 
 /// The used limits that an account starts with.
 pub(super) async fn begin_use(store: &Store, account: &Login, limits: &LimitsConfig) -> Result<UsedLimits, StoreError> {
-    let last = store.begin_use(account.clone()).await?;
+    let last = store.host.begin_use(account.clone()).await?;
     if last == LastUse::Unknown && limits.enforce {
         info!(%account, "the last process ended without a word: its limits are taken to be used up for some seconds");
     }
@@ -36,7 +36,7 @@ fn assume(last: LastUse, limits: &LimitsConfig) -> UsedLimits {
 /// To be called after an account has stopped. If this fails, the next process assumes that the limits are used up.
 pub(super) async fn save_use(store: &Store, account: BotAccount, used: UsedLimits) {
     let login = account.login.clone();
-    if let Err(error) = store.save_use(account, used).await {
+    if let Err(error) = store.host.save_use(account, used).await {
         error!(account = %login, %error, "what is used of the limits is not saved");
     }
 }

@@ -82,7 +82,7 @@ impl Wanted {
 
     /// Also loads the set-up of a channel added by `!join`, so that it exists before the account joins.
     async fn load(&self, account: &Login) -> Result<List, StoreError> {
-        let channels = self.store.list_wanted_of(account).await?;
+        let channels = self.store.host.list_wanted_of(account).await?;
         let known: Vec<_> = channels.iter().filter_map(|channel| channel.id).collect();
         self.setup.load_new(&known).await?;
         Ok(channels.into())
@@ -97,7 +97,7 @@ impl Wanted {
     pub(super) async fn is_published(&self) -> bool {
         let lists = self.lists.lock().await;
         for (account, list) in lists.iter() {
-            let (stored, known) = (self.store.list_wanted_of(account).await.unwrap_or_default(), list.borrow());
+            let (stored, known) = (self.store.host.list_wanted_of(account).await.unwrap_or_default(), list.borrow());
             if stored.len() != known.len() || !stored.iter().all(|channel| known.contains(channel)) {
                 return false;
             }
@@ -130,14 +130,14 @@ mod tests {
         let fixture = Fixture::with_channel().await;
         let (wanted, [mut bot, mut other]) = open(&fixture).await;
         assert!(wanted.setup.find_channel(CHANNEL).is_some(), "the channel has its set-up");
-        let running = tokio::spawn(wanted.clone().run(fixture.store.wanted_changes()));
-        fixture.store.save_seed(login("market"), login("other_bot")).await.unwrap();
+        let running = tokio::spawn(wanted.clone().run(fixture.store.host.wanted_changes()));
+        fixture.store.host.save_seed(login("market"), login("other_bot")).await.unwrap();
         other.changed().await.unwrap();
         assert_eq!(
             (names(&bot), names(&other), bot.has_changed().unwrap()),
             (vec!["shop".into()], vec!["market".into()], false)
         );
-        fixture.store.save_seed(login("shop"), login("other_bot")).await.unwrap();
+        fixture.store.host.save_seed(login("shop"), login("other_bot")).await.unwrap();
         bot.changed().await.unwrap();
         other.changed().await.unwrap();
         assert_eq!((names(&bot), names(&other)), (vec![], vec!["market".into(), "shop".into()]));
@@ -150,9 +150,9 @@ mod tests {
     async fn changes_that_have_come_meanwhile_make_one_list() {
         let fixture = Fixture::with_channel().await;
         let (wanted, [_, other]) = open(&fixture).await;
-        let (changes, mut published) = (fixture.store.wanted_changes(), wanted.published());
+        let (changes, mut published) = (fixture.store.host.wanted_changes(), wanted.published());
         for channel in ["market", "cafe", "square"] {
-            fixture.store.save_seed(login(channel), login("other_bot")).await.unwrap();
+            fixture.store.host.save_seed(login(channel), login("other_bot")).await.unwrap();
         }
         let running = tokio::spawn(wanted.clone().run(changes));
         published.changed().await.unwrap();
@@ -164,10 +164,10 @@ mod tests {
     async fn reports_that_were_missed_make_all_lists_anew() {
         let fixture = Fixture::with_channel().await;
         let (wanted, [mut bot, mut other]) = open(&fixture).await;
-        let changes = fixture.store.wanted_changes();
+        let changes = fixture.store.host.wanted_changes();
         for number in 0..1025 {
             let account = ["other_bot", "bot"][number % 2];
-            fixture.store.save_seed(login("shop"), login(account)).await.unwrap();
+            fixture.store.host.save_seed(login("shop"), login(account)).await.unwrap();
         }
         assert!(!wanted.is_published().await);
         let running = tokio::spawn(wanted.clone().run(changes));

@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told_in_the_hosts_words() {
+    fn a_refusal_is_shown_in_the_hosts_words() {
         let body = serde_json::json!({
             "type": "urn:twitchy:problem:version_exists", "title": "Conflict", "status": 409,
             "detail": "the host's 1.0.0 is there\u{1b}[2J", "code": "version_exists",
@@ -444,7 +444,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_asks_a_port_for_tls_in_the_clear_is_told_so() {
+    async fn a_port_for_tls_that_is_asked_in_the_clear_is_reported() {
         // An alert, nothing at all, and the words of a proxy.
         for answer in
             [&b"\x15\x03\x03\x00\x02\x02\x32"[..], b"", b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"]

@@ -15,9 +15,10 @@ use hyper::Method;
 
 use super::api_client::{ANOTHER_VERSION, ApiClient, ApiUrl, HostArguments, Question};
 use super::channel_name::find_channel_id;
+use super::config_file::{USUAL_CONFIG, load_config};
 use super::local_host::{AskHostError, LocalHost};
+use super::output;
 use super::table::{Row, align};
-use super::{USUAL_CONFIG, load_config, output};
 use crate::app::data_dir::open_store;
 use crate::app::orders::{Answer, Order, keys};
 use crate::app::status_socket::socket_path;
@@ -43,7 +44,7 @@ enum Action {
     /// Make a key, and print it: this once and never again.
     Create {
         #[command(flatten)]
-        place: Place,
+        store: KeyStore,
         /// What the key is for.
         #[arg(long)]
         name: String,
@@ -60,7 +61,7 @@ enum Action {
     /// List all keys, without their secrets.
     List {
         #[command(flatten)]
-        place: Place,
+        store: KeyStore,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -68,7 +69,7 @@ enum Action {
     /// Revoke a key: it opens nothing from now on.
     Revoke {
         #[command(flatten)]
-        place: Place,
+        store: KeyStore,
         /// The key's id: the 12 digits after twk_.
         id: KeyId,
     },
@@ -77,7 +78,7 @@ enum Action {
 /// Where the keys are.
 #[derive(Debug, clap::Args)]
 #[group(multiple = false)]
-struct Place {
+struct KeyStore {
     /// The configuration file of a host on this machine, whether it runs or not; no key is needed. config.toml where neither
     /// is given.
     #[arg(long, value_name = "FILE")]
@@ -88,14 +89,14 @@ struct Place {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let (Action::Create { place, .. } | Action::List { place, .. } | Action::Revoke { place, .. }) = &arguments.action;
+    let (Action::Create { store, .. } | Action::List { store, .. } | Action::Revoke { store, .. }) = &arguments.action;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        if let Some(url) = &place.url {
+        if let Some(url) = &store.url {
             let client = ApiClient::new(&HostArguments { url: Some(url.clone()) })?;
             return ask_host(&client, &arguments.action).await.map(|()| ExitCode::SUCCESS);
         }
-        let path = place.config.as_deref().unwrap_or(Path::new(USUAL_CONFIG));
+        let path = store.config.as_deref().unwrap_or(Path::new(USUAL_CONFIG));
         let Some(config) = load_config(path) else { return Ok(ExitCode::from(2)) };
         let mut keys = Keys { host: LocalHost::new(&config.data_dir, path), config: &config, store: None };
         let done = change_keys(&mut keys, &arguments.action).await;
@@ -312,7 +313,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_told_as_it_is_reached_from_this_machine() {
+    fn an_address_is_shown_as_it_is_reached_from_this_machine() {
         let urls =
             ["127.0.0.1:80", "0.0.0.0:8080", "[::]:8080", "192.0.2.1:1"].map(|text| url_of(text.parse().unwrap()));
         assert_eq!(urls, ["http://127.0.0.1:80", "http://127.0.0.1:8080", "http://[::1]:8080", "http://192.0.2.1:1"]);

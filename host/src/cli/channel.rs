@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use anyhow::bail;
 
 use super::api_client::ANOTHER_VERSION;
+use super::config_file::{USUAL_CONFIG, load_config};
 use super::local_host::LocalHost;
+use super::output;
 use super::table::{Row, align};
-use super::{USUAL_CONFIG, load_config, output};
 use crate::app::orders::channels::ChannelStatus;
 use crate::app::orders::{Answer, Order};
 use crate::http::shapes::page::Listed;

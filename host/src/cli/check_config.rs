@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::{USUAL_CONFIG, load_config, output};
+use super::config_file::{USUAL_CONFIG, load_config};
+use super::output;
 use crate::app::check::list_obstacles;
 use crate::config::token::{is_readable_by_others, load_access_token};
 use crate::config::{AccountConfig, Config, TokenSource};

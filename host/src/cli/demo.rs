@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use super::logging::Logging;
 use super::output;
-use crate::config::{LogFormat, environment};
+use crate::config::environment;
+use crate::config::log_format::LogFormat;
 use state::State;
 
 mod cast;

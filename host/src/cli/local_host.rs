@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_cannot_ask_is_told_what_to_do() {
+    fn an_operator_who_cannot_ask_learns_what_to_do() {
         let explain = |kind: ErrorKind| host(Path::new("data")).explain(&kind.into());
         let expected = "no host runs with this configuration: nobody answers at data/status.sock\n\
                         start it with: twitchy serve --config a.toml";
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_host_and_one_of_other_words_are_told_apart() {
+    fn an_older_host_and_one_of_other_words_are_distinguished() {
         let told = order_of(&[STATUS; TRIES]).err().unwrap().to_string();
         assert!(
             told.starts_with("the host that runs is twitchy 0.0.9, which only tells its status: restart it"),

@@ -20,7 +20,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
 
-use crate::config::{LogFormat, environment};
+use crate::config::environment;
+use crate::config::log_format::LogFormat;
 use crate::domain::timestamp::write_timestamp;
 use crate::telemetry::log_queue::{LogQueue, LostLines};
 use crate::twitch::irc::INDISCREET_TARGET;

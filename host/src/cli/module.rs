@@ -9,18 +9,18 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use hyper::{Method, StatusCode};
-use serde::de::{DeserializeOwned, IgnoredAny};
-use serde_json::Value;
+use serde::de::IgnoredAny;
 
-use super::api_client::{Answer, ApiClient, HostArguments, HostRefusal, Question};
+use super::api_client::{HostRefusal, Question};
 use super::channel_name::{find_channel_id, find_channel_ids};
 use super::output;
 use crate::domain::channel_name::ChannelName;
-use crate::domain::id::{ChannelId, ModuleName};
+use crate::domain::id::ModuleName;
 use crate::domain::nearest::find_nearest;
 use crate::http::shapes::channel_module::{ChannelModule, StepBack};
 use crate::http::shapes::module::{ModuleDetail, ModuleSummary, RollbackWish, VersionDetail};
 
+mod asking;
 pub(super) mod call;
 mod enable;
 mod logs;
@@ -28,6 +28,7 @@ mod report;
 mod upload;
 mod versions;
 
+use asking::{Common, parse_version, path_in_channel};
 use call::Call;
 use enable::Enable;
 use logs::Logs;
@@ -112,15 +113,6 @@ impl Action {
             Action::Push(_) | Action::List(_) | Action::Call(_) => None,
         }
     }
-}
-
-#[derive(Clone, Debug, clap::Args)]
-struct Common {
-    #[command(flatten)]
-    host: HostArguments,
-    /// Print the host's answer as JSON.
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -230,36 +222,6 @@ async fn advise(error: anyhow::Error, name: &ModuleName, common: &Common) -> any
     anyhow::anyhow!("there is no module {name}; {advice}")
 }
 
-impl Common {
-    fn client(&self) -> anyhow::Result<ApiClient> {
-        ApiClient::new(&self.host)
-    }
-
-    /// The answer as it was asked for: for a program, or for people.
-    fn show<T: DeserializeOwned>(&self, answer: &Answer, report: impl FnOnce(&T) -> String) -> anyhow::Result<String> {
-        if self.json { output::to_json(&answer.body) } else { Ok(report(&answer.read()?)) }
-    }
-
-    /// The same of a list.
-    async fn show_list<T: DeserializeOwned>(
-        &self,
-        client: &ApiClient,
-        path: &str,
-        report: impl FnOnce(&[T]) -> String,
-    ) -> anyhow::Result<String> {
-        if self.json {
-            return output::to_json(&client.list::<Value>(path).await?);
-        }
-        Ok(report(&client.list(path).await?))
-    }
-
-    /// Asks for a change of what is on the air; `what` says for people what is done then.
-    async fn change_versions(&self, method: Method, path: String, what: &str) -> anyhow::Result<String> {
-        let answer = self.client()?.ask(Question::new(method, path)).await?;
-        self.show(&answer, |module| report::on_air(what, module))
-    }
-}
-
 impl Push {
     async fn run(self) -> anyhow::Result<String> {
         let bytes = read_component(&self.file).with_context(|| format!("cannot read {}", self.file.display()))?;
@@ -293,10 +255,6 @@ fn read_component(file: &Path) -> anyhow::Result<Vec<u8>> {
         bail!("it is larger than {} MiB, which no host takes", MOST_READ >> 20);
     }
     Ok(bytes)
-}
-
-fn parse_version(text: &str) -> Result<semver::Version, String> {
-    text.parse().map_err(|_| "a version has three numbers, such as 1.2.0".to_owned())
 }
 
 fn file_name(file: &Path) -> String {
@@ -362,15 +320,12 @@ impl Rollback {
     }
 }
 
-fn path_in_channel(channel: ChannelId, name: &ModuleName) -> String {
-    format!("/api/v1/channels/{channel}/modules/{name}")
-}
-
 #[cfg(test)]
 mod tests {
     use serde::Serialize;
 
-    use super::*;
+    use serde::de::DeserializeOwned;
+    use serde_json::Value;
 
     /// A shape that says nothing but this.
     pub(super) fn shaped<T: Default + Serialize + DeserializeOwned>(fields: Value) -> T {

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_closed_pipe_is_told_apart_from_a_full_disk() {
+    fn a_closed_pipe_is_distinguished_from_a_full_disk() {
         let (reader, mut writer) = io::pipe().unwrap();
         assert_eq!(write(&mut writer, b"read").unwrap(), Reader::Open);
         drop(reader);

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use tracing::{error, info, warn};
 
+use super::check_config;
+use super::config_file::{USUAL_CONFIG, load_config};
 use super::logging::Logging;
 use super::signals::Signals;
-use super::{USUAL_CONFIG, check_config, load_config};
 use crate::app::credentials::ConfiguredTokens;
 use crate::app::{App, Surroundings};
 use crate::config::Config;

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use super::api_client::ANOTHER_VERSION;
+use super::config_file::{USUAL_CONFIG, load_config};
 use super::local_host::LocalHost;
-use super::{USUAL_CONFIG, load_config, output};
+use super::output;
 use crate::app::status::Status;
 use crate::app::status::problems::list_problems;
 

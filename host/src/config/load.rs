@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::http::parse_listen;
+use super::address::parse_listen;
 use super::parse::parse;
 use super::text::read_text;
 use super::value::parse_path;
@@ -44,40 +44,37 @@ fn find_folder(path: &Path) -> Option<&Path> {
     (path.is_file() && !is_name_of_open_file).then_some(folder)
 }
 
-impl Config {
-    /// Reads the file at `path`. Relative paths in it start at the file's own folder. What the environment says
-    /// (`TWITCHY_DATA_DIR`, `TWITCHY_HTTP_LISTEN`) wins over the file.
-    pub fn load(path: &Path) -> Result<Config, LoadConfigError> {
-        let text = read_text(path).map_err(|error| LoadConfigError::Read { path: path.to_owned(), error })?;
-        let folder = find_folder(path);
-        let mut config = parse(&text, folder.unwrap_or(Path::new("")))
-            .map_err(|problems| LoadConfigError::Invalid { path: path.to_owned(), problems })?;
-        let data_dir = environment::find_data_dir();
-        let keys = config.list_relative_paths().filter(|key| *key != "data_dir" || data_dir.is_none());
-        let keys: Vec<&str> = keys.collect();
-        if folder.is_none() && !keys.is_empty() {
-            return Err(LoadConfigError::NoFolder { path: path.to_owned(), keys });
-        }
-        if let Some(text) = data_dir {
-            if text.contains(char::REPLACEMENT_CHARACTER) {
-                return Err(wrong(environment::DATA_DIR, &"a path in UTF-8"));
-            }
-            config.data_dir = parse_path(&text).map_err(|right| wrong(environment::DATA_DIR, &right))?;
-        }
-        if let Some(text) = environment::find_http_listen() {
-            config.http.listen = parse_listen(&text).map_err(|right| wrong(environment::HTTP_LISTEN, &right))?;
-        }
-        Ok(config)
+/// Reads the file at `path`. Relative paths in it start at the file's own folder. What the environment says
+/// (`TWITCHY_DATA_DIR`, `TWITCHY_HTTP_LISTEN`) wins over the file.
+pub fn load_config(path: &Path) -> Result<Config, LoadConfigError> {
+    let text = read_text(path).map_err(|error| LoadConfigError::Read { path: path.to_owned(), error })?;
+    let folder = find_folder(path);
+    let mut config = parse(&text, folder.unwrap_or(Path::new("")))
+        .map_err(|problems| LoadConfigError::Invalid { path: path.to_owned(), problems })?;
+    let data_dir = environment::find_data_dir();
+    let keys = list_relative_paths(&config).filter(|key| *key != "data_dir" || data_dir.is_none());
+    let keys: Vec<&str> = keys.collect();
+    if folder.is_none() && !keys.is_empty() {
+        return Err(LoadConfigError::NoFolder { path: path.to_owned(), keys });
     }
+    if let Some(text) = data_dir {
+        if text.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(wrong(environment::DATA_DIR, &"a path in UTF-8"));
+        }
+        config.data_dir = parse_path(&text).map_err(|right| wrong(environment::DATA_DIR, &right))?;
+    }
+    if let Some(text) = environment::find_http_listen() {
+        config.http.listen = parse_listen(&text).map_err(|right| wrong(environment::HTTP_LISTEN, &right))?;
+    }
+    Ok(config)
+}
 
-    /// The keys whose paths are not absolute.
-    fn list_relative_paths(&self) -> impl Iterator<Item = &'static str> {
-        let data_dir = self.data_dir.is_relative();
-        let is_relative =
-            |account: &AccountConfig| matches!(&account.token, TokenSource::File(path) if path.is_relative());
-        let token_file = self.accounts.iter().any(is_relative);
-        let load = self.modules.load.iter().any(|path| path.is_relative());
-        let keys = [(data_dir, "data_dir"), (token_file, "token_file"), (load, "modules.load")];
-        keys.into_iter().filter(|(is_relative, _)| *is_relative).map(|(_, key)| key)
-    }
+/// The keys whose paths are not absolute.
+fn list_relative_paths(config: &Config) -> impl Iterator<Item = &'static str> {
+    let data_dir = config.data_dir.is_relative();
+    let is_relative = |account: &AccountConfig| matches!(&account.token, TokenSource::File(path) if path.is_relative());
+    let token_file = config.accounts.iter().any(is_relative);
+    let load = config.modules.load.iter().any(|path| path.is_relative());
+    let keys = [(data_dir, "data_dir"), (token_file, "token_file"), (load, "modules.load")];
+    keys.into_iter().filter(|(is_relative, _)| *is_relative).map(|(_, key)| key)
 }

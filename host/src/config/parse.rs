@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn all_mistakes_are_told_at_once_in_order() {
+    fn all_mistakes_are_reported_at_once_in_order() {
         assert_eq!(
             problems("data_dir = 5\n[sandbox]\nslots = 0\n[limits]\nwindow = \"30\"\nmesages = 1\n"),
             [
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn the_api_is_told_where_it_is() {
+    fn the_api_learns_where_it_is() {
         let http = config(
             "[http]\nlisten = \"0.0.0.0:80\"\npublic_url = \"https://bot.example\"\nhosts = [\"bot\"]\n\
              trusted_proxies = [\"10.0.0.0/8\"]\n",
@@ -500,7 +500,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_toml_is_told_with_its_line() {
+    fn broken_toml_is_reported_with_its_line() {
         let problems = problems("[twitch]\nirc_server = \n");
         assert!(problems[0].starts_with("2: this is not TOML: "), "{problems:?}");
     }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::LogFormat;
+use super::address::{HostName, Network, ParseHttpError, PublicUrl, parse_listen};
 use super::environment::{WITHOUT_QUOTES, is_quoted};
-use super::http::{HostName, Network, ParseHttpError, PublicUrl, parse_listen};
+use super::log_format::LogFormat;
 use crate::domain::id::Login;
 use crate::domain::server::ServerAddress;
 
@@ -332,7 +332,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_in_the_wrong_place_is_not_repeated() {
+    fn a_token_in_the_wrong_key_is_not_repeated() {
         for secret in ["oauth:abc", " oauth:abc", "twk_0123", &"a1".repeat(15)] {
             let text = must_be("a login", &DeValue::String(secret.into()));
             assert_eq!(text, "must be a login, not what looks like a token");

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use utoipa_axum::router::OpenApiRouter;
 
-use super::Api;
+use super::state::Api;
 
 mod audit;
 mod channel_modules;

@@ -40,41 +40,41 @@ impl WrongValues {
     }
 }
 
-impl Refusal {
-    /// The answer with this sentence instead of the usual one.
-    pub fn because(&'static self, detail: impl Into<Cow<'static, str>>) -> ApiError {
-        ApiError { refusal: self, detail: detail.into(), errors: Vec::new(), header: None }
-    }
-}
-
 impl From<&'static Refusal> for ApiError {
     fn from(refusal: &'static Refusal) -> Self {
-        refusal.because(refusal.detail)
+        ApiError::because(refusal, refusal.detail)
     }
 }
 
 impl ApiError {
+    /// The refusal with this sentence instead of its usual one.
+    pub fn because(refusal: &'static Refusal, detail: impl Into<Cow<'static, str>>) -> ApiError {
+        ApiError { refusal, detail: detail.into(), errors: Vec::new(), header: None }
+    }
+
     /// `what` is what there is none of: `key`, `module`.
     pub fn not_found(what: &str) -> ApiError {
-        NOT_FOUND.because(format!("There is no such {what}."))
+        ApiError::because(NOT_FOUND, format!("There is no such {what}."))
     }
 
     pub fn no_channel() -> ApiError {
-        NOT_FOUND.because(NO_CHANNEL)
+        ApiError::because(NOT_FOUND, NO_CHANNEL)
     }
 
     /// `most` is how many bytes a body may have.
     pub fn too_large(most: usize) -> ApiError {
-        TOO_LARGE.because(format!("The body may be {} at the most here.", show_bytes(most)))
+        ApiError::because(TOO_LARGE, format!("The body may be {} at the most here.", show_bytes(most)))
     }
 
     pub fn rate_limited(wait: Duration) -> ApiError {
-        RATE_LIMITED.because(format!("Too many requests: try again in {} s.", whole_seconds(wait))).retry_after(wait)
+        ApiError::because(RATE_LIMITED, format!("Too many requests: try again in {} s.", whole_seconds(wait)))
+            .retry_after(wait)
     }
 
     /// All callers together have too many requests of this kind in flight.
     pub fn busy(wait: Duration) -> ApiError {
-        BUSY.because(format!("Too much is under way: try again in {} s.", whole_seconds(wait))).retry_after(wait)
+        ApiError::because(BUSY, format!("Too much is under way: try again in {} s.", whole_seconds(wait)))
+            .retry_after(wait)
     }
 
     /// The request is well-formed, and its values cannot be: `errors` has each of them.
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wait_is_told_in_whole_seconds_and_never_too_short() {
+    fn a_wait_is_given_in_whole_seconds_and_never_too_short() {
         for (wait, seconds) in [(0, 1), (1, 1), (1000, 1), (1001, 2)] {
             assert_eq!(whole_seconds(Duration::from_millis(wait)), seconds);
         }

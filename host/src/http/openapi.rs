@@ -1,14 +1,12 @@
 //! The OpenAPI document: what the endpoints say of themselves, and what holds for all of them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use utoipa::openapi::header::{Header, HeaderBuilder};
-use utoipa::openapi::path::{HttpMethod, Operation, Parameter, ParameterIn, PathItem};
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
@@ -24,9 +22,11 @@ use super::shapes::problem::{Problem, WrongValue};
 
 pub(super) mod formats;
 pub(super) mod page;
+pub(super) mod served;
 
-use super::Api;
+use super::state::Api;
 use formats::add_patterns;
+use served::{Parameters, Served, find_inline, list_operations, method_name};
 
 /// The shapes that are shown with their revision.
 const TAGGED: [&str; 3] = ["Channel", "ChannelModule", "ModuleDetail"];
@@ -37,41 +37,6 @@ const SCHEME: &str = "api_key";
 const LICENSE: &str = env!("CARGO_PKG_LICENSE");
 const TEXT: &str = "Modules, channels and commands of this host. Every answer that says no is a problem document \
                     (RFC 9457) whose `code` never changes.";
-
-/// What does not change as long as the process runs.
-pub(super) struct Served {
-    json: Bytes,
-    page: Bytes,
-    pub(super) parameters: Parameters,
-}
-
-/// The names of the parameters of the query, by path and method. Only of endpoints whose document has a refusal for a malformed
-/// request: a probe of `/healthz?now=1` is none of them.
-pub(super) struct Parameters(HashMap<String, HashMap<&'static str, Vec<String>>>);
-
-impl Parameters {
-    fn of(document: &mut OpenApi) -> Parameters {
-        let mut all: HashMap<String, HashMap<_, _>> = HashMap::new();
-        for (path, item) in &mut document.paths.paths {
-            for (method, operation) in list_operations(item) {
-                if operation.responses.responses.contains_key("400") {
-                    all.entry(path.clone()).or_default().insert(method_name(&method), list_names(operation));
-                }
-            }
-        }
-        Parameters(all)
-    }
-
-    pub(super) fn find(&self, path: &str, method: &str) -> Option<&Vec<String>> {
-        self.0.get(path)?.get(method)
-    }
-}
-
-fn list_names(operation: &Operation) -> Vec<String> {
-    let parameters = operation.parameters.iter().flatten().filter_map(in_place);
-    let queries = parameters.filter(|parameter| parameter.parameter_in == ParameterIn::Query);
-    queries.map(|parameter| parameter.name.clone()).collect()
-}
 
 /// To be filled by the endpoints.
 pub(super) fn begin() -> OpenApi {
@@ -109,31 +74,6 @@ pub(super) fn complete(document: &mut OpenApi) -> Served {
 
 /// Answered before the request is known, so without a problem document.
 const TOO_LARGE_HEAD: &str = "431";
-
-/// Of those methods that we answer.
-fn list_operations(item: &mut PathItem) -> impl Iterator<Item = (HttpMethod, &mut Operation)> {
-    let operations = [
-        (HttpMethod::Get, &mut item.get),
-        (HttpMethod::Post, &mut item.post),
-        (HttpMethod::Put, &mut item.put),
-        (HttpMethod::Patch, &mut item.patch),
-        (HttpMethod::Delete, &mut item.delete),
-    ];
-    operations.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
-}
-
-fn method_name(method: &HttpMethod) -> &'static str {
-    match method {
-        HttpMethod::Get => "GET",
-        HttpMethod::Post => "POST",
-        HttpMethod::Put => "PUT",
-        HttpMethod::Delete => "DELETE",
-        HttpMethod::Options => "OPTIONS",
-        HttpMethod::Head => "HEAD",
-        HttpMethod::Patch => "PATCH",
-        HttpMethod::Trace => "TRACE",
-    }
-}
 
 /// With all codes, so that an author of a client need not try them out.
 fn describe_problem() -> RefOr<Schema> {
@@ -178,7 +118,7 @@ fn text(description: &str) -> RefOr<Header> {
 fn complete_operation(method: &str, path: &str, operation: &mut Operation) {
     let row = find_row(method, path);
     let (needs_key, is_probe) = (row.is_some_and(Row::needs_key), row.is_some_and(Row::is_probe));
-    let parameters: Vec<&Parameter> = operation.parameters.iter().flatten().filter_map(in_place).collect();
+    let parameters: Vec<&Parameter> = operation.parameters.iter().flatten().filter_map(find_inline).collect();
     let has = |place: fn(&ParameterIn) -> bool| parameters.iter().any(|parameter| place(&parameter.parameter_in));
     let has_header = |wanted: &str| {
         parameters.iter().any(|parameter| parameter.parameter_in == ParameterIn::Header && parameter.name == wanted)
@@ -233,14 +173,6 @@ fn complete_operation(method: &str, path: &str, operation: &mut Operation) {
     let scheme = || SecurityRequirement::new(SCHEME, [] as [&str; 0]);
     // An empty list says that no key is needed; without one, nothing would be said.
     operation.security = Some(needs_key.then(scheme).into_iter().collect());
-}
-
-/// None of ours stands elsewhere in the document.
-fn in_place(parameter: &RefOr<Parameter>) -> Option<&Parameter> {
-    match parameter {
-        RefOr::T(parameter) => Some(parameter),
-        RefOr::Ref(_) => None,
-    }
 }
 
 /// This document.

@@ -10,3 +10,4 @@ mod objects;
 pub mod paging;
 pub mod precondition;
 pub(in crate::http) mod query;
+pub(super) mod running;

@@ -15,13 +15,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::access::ROOT;
+use super::api;
 use super::error::ApiError;
 use super::error::refusals::{INTERNAL, UNKNOWN_PATH};
 use super::key::write_hex;
 use super::openapi::{self, page};
 use super::request::query;
 use super::server::gate;
-use super::{Api, api};
+use super::state::Api;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

@@ -30,6 +30,7 @@ use tracing::{debug, warn};
 use crate::config::HttpConfig;
 
 pub mod address;
+pub(super) mod callers;
 pub(in crate::http) mod gate;
 mod linger;
 pub(in crate::http) mod throttle;

@@ -98,7 +98,7 @@ impl Publisher {
 
     /// Makes published modules callable again, and deletes what a crash left of uploads. Must precede the first upload.
     pub async fn resume(&self) -> Result<(), StoreError> {
-        let uploaded = self.store.list_uploaded().await?;
+        let uploaded = self.store.host.list_uploaded().await?;
         let manifests = uploaded.iter().flat_map(|module| &module.versions).map(|version| &version.manifest);
         // Withdrawn versions and those hidden by a fixed module count as known: they may become available again.
         let known: HashSet<_> = manifests.clone().map(|manifest| manifest.digest).collect();
@@ -124,7 +124,7 @@ impl Publisher {
     async fn save(&self, digest: ModuleDigest, bytes: Vec<u8>) -> Result<(), ChangeVersionsError> {
         let components = self.components.clone();
         if !components.has(digest) {
-            self.store.begin_upload(digest).await?;
+            self.store.host.begin_upload(digest).await?;
         }
         let saved = block(move || components.save(digest, &bytes)).await;
         saved.map_err(|error| ChangeVersionsError::Save(error.to_string()))
@@ -133,16 +133,16 @@ impl Publisher {
     /// Deletes all traces of the bytes, unless they are a version.
     async fn clean_up(&self, digest: ModuleDigest) -> io::Result<()> {
         // Asks the store, because the catalogue lacks versions of a module whose name a fixed module has taken.
-        let stored = self.store.list_uploaded().await.map_err(io::Error::other)?;
+        let stored = self.store.host.list_uploaded().await.map_err(io::Error::other)?;
         if stored.iter().any(|module| module.find_digest(digest).is_some()) {
             return Ok(());
         }
         self.runtime.forget(&digest);
         // Bytes that no upload of this database has saved are kept.
-        if self.store.list_begun_uploads().await.map_err(io::Error::other)?.contains(&digest) {
+        if self.store.host.list_begun_uploads().await.map_err(io::Error::other)?.contains(&digest) {
             let components = self.components.clone();
             block(move || components.delete(digest)).await?;
-            self.store.end_upload(digest).await.map_err(io::Error::other)?;
+            self.store.host.end_upload(digest).await.map_err(io::Error::other)?;
         }
         Ok(())
     }
@@ -150,12 +150,12 @@ impl Publisher {
     /// Deletes only what this database recorded: a copy of the database may know versions that this one does not.
     async fn delete_left_behind(&self, known: &HashSet<ModuleDigest>) -> io::Result<usize> {
         let mut deleted = self.components.remove_unfinished()?;
-        for digest in self.store.list_begun_uploads().await.map_err(io::Error::other)? {
+        for digest in self.store.host.list_begun_uploads().await.map_err(io::Error::other)? {
             if !known.contains(&digest) && self.components.has(digest) {
                 self.components.delete(digest)?;
                 deleted += 1;
             }
-            self.store.end_upload(digest).await.map_err(io::Error::other)?;
+            self.store.host.end_upload(digest).await.map_err(io::Error::other)?;
         }
         Ok(deleted)
     }

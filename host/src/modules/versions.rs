@@ -106,7 +106,7 @@ impl Versions {
                 after = with_changes(before, &name, &changes, stamp.at);
             }
             let left = channels.list_left_by(&after).await;
-            store.change_versions(name.clone(), changes, left, stamp).await?;
+            store.host.change_versions(name.clone(), changes, left, stamp).await?;
             channels.take_catalogue(catalogue.with_uploaded([after.clone()]), &name).await;
             Ok((Arc::new(after), fates))
         });

@@ -29,8 +29,8 @@ impl Host {
     /// Two channels, and the bundled modules `settings` and `pay`.
     async fn open() -> Host {
         let fixture = Fixture::with_channel().await;
-        fixture.store.save_seed("other".parse().unwrap(), "bot".parse().unwrap()).await.unwrap();
-        fixture.store.save_channel_id("other".parse().unwrap(), OTHER).await.unwrap();
+        fixture.store.host.save_seed("other".parse().unwrap(), "bot".parse().unwrap()).await.unwrap();
+        fixture.store.host.save_channel_id("other".parse().unwrap(), OTHER).await.unwrap();
         let setup = start(&fixture);
         let versions = Arc::new(Versions::new(fixture.store.clone(), setup.clone()));
         Host { fixture, setup, versions }

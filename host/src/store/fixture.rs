@@ -52,8 +52,8 @@ impl Fixture {
     /// As [`Fixture::with_channel`], in a process with the given tenure.
     pub(super) async fn with_tenure(tenure: Arc<dyn Tenure>) -> Fixture {
         let fixture = Fixture::open(tenure);
-        fixture.store.save_seed(login("shop"), login("bot")).await.unwrap();
-        fixture.store.save_channel_id(login("shop"), CHANNEL).await.unwrap();
+        fixture.store.host.save_seed(login("shop"), login("bot")).await.unwrap();
+        fixture.store.host.save_channel_id(login("shop"), CHANNEL).await.unwrap();
         fixture
     }
 
@@ -69,7 +69,7 @@ impl Fixture {
             let (before, after) = (text(change.before), text(change.after));
             format!("{} {channel} {}: {before} -> {after}", change.action, change.subject)
         };
-        let mut entries = at_once(self.store.list_audit(&AuditFilter::default(), None, 1000)).unwrap();
+        let mut entries = at_once(self.store.host.list_audit(&AuditFilter::default(), None, 1000)).unwrap();
         entries.sort_by_key(|entry| entry.id);
         entries.into_iter().map(line).collect()
     }
@@ -79,13 +79,13 @@ impl Fixture {
         &self,
         job: impl FnOnce(&Connection) -> Result<(), StoreError> + Send + 'static,
     ) -> Result<(), StoreError> {
-        self.store.write(|answer| Write::Test { job: Box::new(job), answer }).await
+        self.store.database.write(|answer| Write::Test { job: Box::new(job), answer }).await
     }
 
     /// Commits with a given attempt number, so that a test can repeat an attempt.
     pub(super) async fn attempt(&self, commit: Commit, attempt: Attempt) -> Result<Committed, StoreError> {
         let (commit, epoch) = (Box::new(commit), Epoch::default());
-        self.store.write(|answer| Write::Commit { commit, attempt, epoch, answer }).await
+        self.store.database.write(|answer| Write::Commit { commit, attempt, epoch, answer }).await
     }
 
     /// Commits effects without comparing any revision.

@@ -20,7 +20,6 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::Telemetry;
 use crate::config::{CollectorAddress, TelemetryConfig, environment};
 use crate::domain::trace::{FinishedTrace, TakeTrace};
 use crate::net::plain::{FetchError, PlainClient};
@@ -28,6 +27,9 @@ use crate::net::server::Server;
 use crate::net::tls::LoadRootsError;
 
 mod encode;
+mod waiting;
+
+use waiting::Waiting;
 
 /// Traces that wait. One of an ordinary call takes about half a kilobyte.
 const QUEUE: usize = 4096;
@@ -86,30 +88,6 @@ impl TakeTrace for Tracer {
     }
 }
 
-/// A trace with its names, which stay the same should it be sent twice.
-#[derive(Debug)]
-struct Waiting {
-    trace: FinishedTrace,
-    trace_id: [u8; 16],
-    /// The invocation's; its steps have those that follow.
-    span_id: u64,
-}
-
-impl Waiting {
-    fn new(trace: FinishedTrace) -> Waiting {
-        let mut random = [0; 24];
-        getrandom::fill(&mut random).expect("the operating system has random bytes once it is up");
-        let (trace_id, span_id) = random.split_at(16);
-        let trace_id = trace_id.try_into().expect("it was cut to this length");
-        Waiting {
-            trace_id: trace.subject.parent.map_or(trace_id, |parent| parent.trace_id),
-            trace,
-            // None may be 0.
-            span_id: u64::from_le_bytes(span_id.try_into().expect("8 are left of 24")).clamp(1, u64::MAX / 2),
-        }
-    }
-}
-
 /// Sends what was handed in; a task of its own.
 pub struct Exporter {
     queue: mpsc::Receiver<Waiting>,
@@ -156,11 +134,11 @@ pub(super) fn open(
 
 impl Exporter {
     /// Until `stop`; what waits by then is sent, if that is quick.
-    pub async fn run(mut self, telemetry: Arc<Telemetry>, stop: CancellationToken) {
+    pub async fn run(mut self, note: impl Fn(&'static str, u64) + Send + Sync, stop: CancellationToken) {
         let work = async {
             loop {
                 self.fill_batch().await;
-                self.send_batch(&telemetry).await;
+                self.send_batch(&note).await;
             }
         };
         tokio::select! {
@@ -177,12 +155,12 @@ impl Exporter {
                 if self.batch.is_empty() {
                     return;
                 }
-                self.send_batch(&telemetry).await;
+                self.send_batch(&note).await;
             }
         };
         if timeout(DRAINED_WITHIN, drain).await.is_err() {
             let lost = self.batch.len() + self.queue.len();
-            telemetry.note_traces("lost", lost as u64);
+            note("lost", lost as u64);
             warn!(lost, "the collector did not take the last traces in time");
         }
     }
@@ -200,18 +178,18 @@ impl Exporter {
     }
 
     /// Dropping the future keeps the batch, which the collector may have by then.
-    async fn send_batch(&mut self, telemetry: &Telemetry) {
+    async fn send_batch(&mut self, note: &(impl Fn(&'static str, u64) + Sync)) {
         let body = encode::encode(&self.batch, &self.service_name);
         let sent = self.collector.send(body).await;
         let traces = self.batch.len() as u64;
         self.batch.clear();
         let mut lost = self.tracer.overflown.swap(0, Ordering::Relaxed);
         match &sent {
-            Ok(()) => telemetry.note_traces("sent", traces),
+            Ok(()) => note("sent", traces),
             Err(_) => lost += traces,
         }
         if lost > 0 {
-            telemetry.note_traces("lost", lost);
+            note("lost", lost);
             self.complaints.complain(lost, sent.err().as_ref());
         }
     }

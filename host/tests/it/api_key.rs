@@ -147,8 +147,10 @@ async fn a_running_host_makes_lists_and_revokes_keys_without_one() {
     // The audit records the system user.
     let store =
         Store::open(&folder.path().join("data/twitchy.sqlite"), Arc::new(SystemClock), Arc::new(SoleProcess)).unwrap();
-    let lines =
-        store.list_audit(&AuditFilter { action: Some("revoke-key".into()), ..AuditFilter::default() }, None, 10).await;
+    let lines = store
+        .host
+        .list_audit(&AuditFilter { action: Some("revoke-key".into()), ..AuditFilter::default() }, None, 10)
+        .await;
     let by: Vec<Actor> = lines.unwrap().into_iter().map(|line| line.stamp.by).collect();
     assert_eq!(by, [Actor::CommandLine { system_user: Some(describe_own_uid().into()) }]);
     store.close().await.unwrap();

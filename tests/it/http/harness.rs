@@ -12,10 +12,11 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use twitchy::config::{HttpConfig, SandboxConfig};
-use twitchy::http::api::health::Readiness;
+use twitchy::http::build_router;
 use twitchy::http::entropy::Entropy;
+use twitchy::http::readiness::Readiness;
 use twitchy::http::server::address::Peer;
-use twitchy::http::{Api, Host, build_router};
+use twitchy::http::state::{Api, Host};
 use twitchy::modules::publish::Publisher;
 use twitchy::telemetry::reading::Reading;
 use twitchy::transcript::ChannelHeader;
@@ -199,6 +200,7 @@ async fn save_key(house: &House, name: &str, scope: &str) -> String {
     };
     house
         .store
+        .host
         .save_api_key(
             key,
             Stamp { by: Actor::CommandLine { system_user: Some("root (uid 0)".into()) }, at: now, address: None },

@@ -15,9 +15,9 @@ use axum::routing::post;
 use http_body_util::BodyExt;
 use tokio::sync::Notify;
 use tower::ServiceExt;
-use twitchy::http::Api;
 use twitchy::http::principal::Principal;
 use twitchy::http::request::idempotency::answer_once;
+use twitchy::http::state::Api;
 
 use super::harness::Site;
 
@@ -71,7 +71,7 @@ impl Counter {
 /// In place of the gate: believes whoever the request says it is from.
 async fn name(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
     let id = request.headers()["x-key"].to_str().unwrap().parse().unwrap();
-    let key = api.store.find_api_key(&id).await.unwrap().unwrap();
+    let key = api.store.host.find_api_key(&id).await.unwrap().unwrap();
     request.extensions_mut().insert(Principal::new(key, IpAddr::from([192, 0, 2, 1])));
     next.run(request).await
 }

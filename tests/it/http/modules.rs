@@ -224,7 +224,7 @@ async fn a_refused_upload_takes_away_its_own_bytes_and_none_that_were_there_befo
     components.delete(digest).unwrap();
     assert_eq!(push(&site, &site.operator, &bytes).await.code(), "reserved_name");
     assert!(!components.has(digest));
-    assert_eq!(site.house.store.list_begun_uploads().await.unwrap(), []);
+    assert_eq!(site.house.store.host.list_begun_uploads().await.unwrap(), []);
     site.close().await;
 }
 

@@ -123,7 +123,7 @@ impl Fixture {
     pub(crate) async fn add_channel(&self, id: ChannelId) {
         let store = &self.world.store;
         let login = channel(id).login;
-        store.save_seed(login.clone(), "twitchy".parse().unwrap()).await.unwrap();
+        store.host.save_seed(login.clone(), "twitchy".parse().unwrap()).await.unwrap();
         self.world.setup.learn_channel(id, &login).await.unwrap();
         store.seed_balance(id, ChatterId(ALICE), "100".parse().unwrap()).await.unwrap();
     }

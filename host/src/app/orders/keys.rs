@@ -44,7 +44,7 @@ pub async fn create_key(store: &Store, mut wanted: NewKey, stamp: Stamp) -> Resu
     }
     let secret = KeySecret::make(&SystemEntropy);
     let key = make_key(&secret, &wanted, stamp.at).map_err(OrderKeysError::Invalid)?;
-    store.save_api_key(key.clone(), stamp).await?;
+    store.host.save_api_key(key.clone(), stamp).await?;
     Ok((secret.reveal().expose_secret().to_owned(), show_key(&key, None)))
 }
 
@@ -63,7 +63,7 @@ async fn find_scope(store: &Store, text: &str) -> Result<Option<KeyScope>, Order
 /// A page of keys, the oldest first, and the id that requests the next page.
 pub async fn list_keys(store: &Store, after: Option<&str>) -> Result<(Vec<Key>, Option<String>), OrderKeysError> {
     let after: Option<KeyId> = after.map(str::parse).transpose()?;
-    let keys = store.list_api_keys(after.as_ref(), PAGE).await?;
+    let keys = store.host.list_api_keys(after.as_ref(), PAGE).await?;
     let next = keys.last().filter(|_| keys.len() == PAGE).map(|key| key.id.to_string());
     Ok((keys.iter().map(|key| show_key(key, None)).collect(), next))
 }
@@ -71,7 +71,7 @@ pub async fn list_keys(store: &Store, after: Option<&str>) -> Result<(Vec<Key>, 
 pub async fn revoke_key(store: &Store, id: &str, stamp: Stamp) -> Result<Key, OrderKeysError> {
     let id: KeyId = id.parse()?;
     // Even the last operator key may be revoked: an operator on this machine can make another.
-    match store.revoke_api_key(id.clone(), Spare::Nothing, stamp).await? {
+    match store.host.revoke_api_key(id.clone(), Spare::Nothing, stamp).await? {
         Revoked::Done(key) => Ok(show_key(&key, None)),
         Revoked::Unknown | Revoked::Spared => Err(OrderKeysError::UnknownKey(id)),
     }

@@ -132,6 +132,7 @@ impl Stage {
         self.app
             .host
             .store
+            .host
             .save_api_key(key, Stamp { by: Actor::CommandLine { system_user: None }, at: now, address: None })
             .await?;
         Ok(Some(Door { address, key: secret.reveal(), channels: CHANNELS.map(|channel| self.twitch.user_id(channel)) }))
@@ -261,7 +262,7 @@ async fn list_kept_channels(state_dir: &Path) -> anyhow::Result<Vec<Login>> {
         return Ok(Vec::new());
     }
     let store = open_store(state_dir, Arc::new(SystemClock))?;
-    let wanted = store.list_wanted().await?;
+    let wanted = store.host.list_wanted().await?;
     store.close().await?;
     Ok(wanted.into_iter().map(|channel| channel.login).collect())
 }

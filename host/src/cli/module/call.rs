@@ -1,6 +1,7 @@
 //! `twitchy call`: calls a command as a chatter would, and shows what came of it.
 
-use super::{Common, report};
+use super::asking::Common;
+use super::report;
 use crate::cli::api_client::{Question, encode};
 use crate::cli::channel_name::find_channel_id;
 use crate::domain::channel_name::ChannelName;

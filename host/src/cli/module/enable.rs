@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context, anyhow};
 use hyper::Method;
 
-use super::{Common, path_in_channel, report};
+use super::asking::{Common, path_in_channel};
+use super::report;
 use crate::cli::api_client::{ApiClient, Question};
 use crate::cli::channel_name::find_channel_id;
 use crate::cli::output;
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_that_waits_is_accepted_by_whoever_says_so() {
+    fn a_version_that_waits_is_accepted_by_saying_so() {
         let there = json!({ "waiting": { "version": "2.0.0", "asks_more": [] } });
         let accept = |line: &str| plan(line, &there, None).unwrap().accept;
         assert_eq!(accept("twitchy enable dice --channel 100"), None);

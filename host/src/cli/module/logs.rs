@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use tokio::time::{Instant, sleep_until};
 
-use super::Common;
+use super::asking::Common;
 use super::report::text;
 use crate::cli::api_client::{ANOTHER_VERSION, ApiClient, is_plain};
 use crate::cli::channel_name::find_channel_id;
@@ -70,7 +70,7 @@ impl Logs {
         if count > 0 || self.common.json {
             return Ok(String::new());
         }
-        Ok(format!("{} has logged nothing{} since the host started\n", self.name, self.describe_place()))
+        Ok(format!("{} has logged nothing{} since the host started\n", self.name, self.describe_channel()))
     }
 
     async fn follow(&self, client: &ApiClient, of_channel: &str, mut reading: Reading<'_>) -> anyhow::Result<String> {
@@ -93,7 +93,7 @@ impl Logs {
         }
     }
 
-    fn describe_place(&self) -> String {
+    fn describe_channel(&self) -> String {
         self.channel.as_ref().map(|channel| format!(" in {}", channel.describe())).unwrap_or_default()
     }
 }

@@ -331,7 +331,7 @@ keeps          12 bytes in 1 key
     }
 
     #[test]
-    fn an_upgrade_that_waits_is_told() {
+    fn an_upgrade_that_waits_is_shown() {
         let state = json!({
             "name": "dice", "running": true, "running_version": "1.0.0",
             "waiting": { "version": "1.1.0", "asks_more": ["the capability http"] },
@@ -345,7 +345,7 @@ if you agree: twitchy module enable dice --channel 100 --grant all --accept
     }
 
     #[test]
-    fn a_canary_is_told_with_its_channels_and_what_all_others_have() {
+    fn a_canary_is_shown_with_its_channels_and_what_all_others_have() {
         let version = shaped(json!({ "name": "dice", "version": "1.1.0" }));
         let module = shaped(json!({
             "name": "dice", "latest": "1.0.0", "enabled_in": 3, "canary": { "version": "1.1.0", "channels": ["100", "200"] },
@@ -363,7 +363,7 @@ it asks for nothing that needs a grant
     }
 
     #[test]
-    fn after_a_change_the_latest_is_told() {
+    fn after_a_change_the_latest_is_shown() {
         let told = |module: Value| on_air("dice 1.1.0 is withdrawn", &shaped(module));
         assert_eq!(told(json!({ "latest": "1.0.0" })), "dice 1.1.0 is withdrawn; the latest is 1.0.0\n");
         assert!(told(json!({})).ends_with("no version is left, and it is off everywhere\n"));

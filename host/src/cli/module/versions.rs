@@ -4,7 +4,8 @@ use anyhow::bail;
 use clap::{ArgGroup, Subcommand};
 use hyper::Method;
 
-use super::{Common, parse_version, report};
+use super::asking::{Common, parse_version};
+use super::report;
 use crate::cli::api_client::Question;
 use crate::cli::channel_name::find_channel_ids;
 use crate::domain::channel_name::ChannelName;

@@ -316,7 +316,7 @@ not well:
     }
 
     #[test]
-    fn what_was_lost_to_the_limits_is_not_well_and_the_cure_is_told() {
+    fn what_was_lost_to_the_limits_is_not_well_and_the_cure_is_named() {
         let lost =
             |channel: &str, is_privileged, replies| LostStatus { channel: channel.to_owned(), is_privileged, replies };
         let mybot = AccountStatus {

@@ -11,7 +11,6 @@ use crate::domain::audit::{Actor, AuditEntry, AuditFilter};
 use crate::domain::id::{ChannelId, Login};
 use crate::domain::principal::CallerId;
 use crate::domain::timestamp::{MOMENT, parse_timestamp, write_timestamp};
-use crate::http::Api;
 use crate::http::error::ApiError;
 use crate::http::error::refusals::INVALID_QUERY;
 use crate::http::principal::Principal;
@@ -19,6 +18,7 @@ use crate::http::request::body::{Json, Query};
 use crate::http::request::paging::{Page, PageQuery};
 use crate::http::shapes::audit::{AuditActor, AuditLine};
 use crate::http::shapes::page::Listed;
+use crate::http::state::Api;
 
 /// Characters of an action or a subject that is looked for.
 const LONGEST_TEXT: usize = 2000;
@@ -96,7 +96,7 @@ async fn list_audit(
 ) -> Result<Json<Listed<AuditLine>>, ApiError> {
     let filter = AuditFilter { channel: find_channel(&query, &principal)?, ..query.into_filter()? };
     let before: Option<u64> = page.parse_cursor()?;
-    let lines = api.store.list_audit(&filter, before, page.limit + 1).await?;
+    let lines = api.store.host.list_audit(&filter, before, page.limit + 1).await?;
     Ok(Json(page.cut(lines, |line| line.id.to_string(), |line| show(line, &principal))))
 }
 
@@ -149,5 +149,5 @@ fn with_actor(filter: AuditFilter, actor: &str) -> Result<AuditFilter, ApiError>
 }
 
 fn wrong(detail: &str) -> ApiError {
-    INVALID_QUERY.because(detail.to_owned())
+    ApiError::because(INVALID_QUERY, detail.to_owned())
 }

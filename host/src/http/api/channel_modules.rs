@@ -1,6 +1,5 @@
 //! A channel's modules: which are on, in which version, with what grants and settings.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -12,7 +11,6 @@ use super::path::{ChannelModulePath, ChannelPath};
 use crate::domain::id::ModuleName;
 use crate::domain::report::Fate;
 use crate::domain::role::Role;
-use crate::http::Api;
 use crate::http::error::ApiError;
 use crate::http::principal::Principal;
 use crate::http::request::body::{Json, Path};
@@ -20,6 +18,7 @@ use crate::http::request::paging::{Page, PageQuery};
 use crate::http::request::precondition::{IfMatch, etag};
 use crate::http::shapes::channel_module::{ChannelModule, ChannelModuleState, StepBack, WantedModule};
 use crate::http::shapes::page::Listed;
+use crate::http::state::Api;
 use crate::modules::is_always_on;
 use crate::setup::change::check_disable;
 use crate::setup::changing::Changed;
@@ -223,6 +222,3 @@ fn report(api: &Api, Changed { before, after }: &Changed, name: &ModuleName) {
     let (module, version) = (name.clone(), is.manifest.version.clone());
     api.telemetry.note(HostEvent::Module { module, version, channel: Some(after.channel.id), change });
 }
-
-/// By key; None forgets it.
-type Secrets = BTreeMap<String, Option<secrecy::SecretString>>;

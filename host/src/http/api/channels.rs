@@ -12,7 +12,6 @@ use super::path::ChannelPath;
 use crate::domain::id::{ChannelId, Login, ParseIdError};
 use crate::domain::role::Role;
 use crate::domain::timestamp::{MOMENT, parse_timestamp, write_timestamp};
-use crate::http::Api;
 use crate::http::error::refusals::INVALID_QUERY;
 use crate::http::error::{ApiError, sentence};
 use crate::http::principal::Principal;
@@ -22,6 +21,7 @@ use crate::http::request::precondition::{IfMatch, etag};
 use crate::http::shapes::channel::{Channel, ChannelPatch, TermsPatch};
 use crate::http::shapes::page::Listed;
 use crate::http::shapes::problem::WrongValue;
+use crate::http::state::Api;
 use crate::setup::change::may_change;
 use crate::setup::channel::ChannelSetup;
 use crate::setup::channel_change::{ChannelChange, check_channel_change};
@@ -72,7 +72,7 @@ async fn list_channels(
     page: Page,
 ) -> Result<Json<Listed<Channel>>, ApiError> {
     let after: Option<ChannelId> = page.parse_cursor()?;
-    let wrong = |error: ParseIdError| INVALID_QUERY.because(sentence(&error));
+    let wrong = |error: ParseIdError| ApiError::because(INVALID_QUERY, sentence(&error));
     let login: Option<Login> = query.login.map(|login| login.parse()).transpose().map_err(wrong)?;
     let is_wanted = |setup: &ChannelSetup| login.as_ref().is_none_or(|login| setup.channel.login == *login);
     let found = match principal.channels() {

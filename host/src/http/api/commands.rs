@@ -23,7 +23,6 @@ use crate::domain::principal::CallerId;
 use crate::domain::report::Outcome;
 use crate::domain::role::Role;
 use crate::domain::trace::TraceParent;
-use crate::http::Api;
 use crate::http::error::refusals::{INTERNAL, UNKNOWN_COMMAND};
 use crate::http::error::{ApiError, WrongValues};
 use crate::http::key::write_hex;
@@ -31,6 +30,7 @@ use crate::http::principal::Principal;
 use crate::http::request::body::{Json, Path, Query};
 use crate::http::request::idempotency::{IdempotencyKey, answer_once};
 use crate::http::shapes::command::{CallArguments, ClaimedChatter, CommandAnswer, CommandCall, CommandReply};
+use crate::http::state::Api;
 use crate::setup::listing::list_available;
 use crate::store::host::audit::CALL;
 
@@ -169,7 +169,7 @@ async fn call_and_note(api: Arc<Api>, call: HttpCall, stamp: Stamp) -> Result<Ca
     let stamp = Stamp { by, ..stamp };
     let after = Some(AuditValue::Text(outcome.into()));
     let change = audit::Change { action: CALL.into(), channel: Some(channel), subject: word, before: None, after };
-    if let Err(error) = api.store.note_change(stamp, change).await {
+    if let Err(error) = api.store.host.note_change(stamp, change).await {
         error!(%error, %channel, "a call over HTTP is missing in the audit");
     }
     called
@@ -222,7 +222,9 @@ fn refuse_call(api: &Api, channel: ChannelId, word: &str, error: CallError) -> A
     let known = list_available(&setup, Role::Broadcaster, api.now().wall);
     let words = known.iter().flat_map(|listing| std::iter::once(&listing.name).chain(&listing.aliases));
     match find_nearest(&word.to_lowercase(), words.map(|word| &**word)) {
-        Some(nearest) => UNKNOWN_COMMAND.because(format!("{} Did you mean {nearest}?", UNKNOWN_COMMAND.meaning)),
+        Some(nearest) => {
+            ApiError::because(UNKNOWN_COMMAND, format!("{} Did you mean {nearest}?", UNKNOWN_COMMAND.meaning))
+        }
         None => error.into(),
     }
 }

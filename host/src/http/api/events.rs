@@ -21,20 +21,17 @@ use utoipa_axum::routes;
 use crate::domain::id::ChannelId;
 use crate::domain::report::Report;
 use crate::domain::timestamp::write_timestamp;
-use crate::http::Api;
 use crate::http::error::ApiError;
 use crate::http::error::refusals::{INVALID_QUERY, TOO_MANY_LISTENERS};
 use crate::http::principal::Principal;
 use crate::http::request::body::Query;
-use crate::http::server::throttle::{Quota, QuotaPermit};
+use crate::http::server::throttle::QuotaPermit;
 use crate::http::shapes::event::{ConnectionEvent, InvocationEvent, MissedEvent, ModuleEvent, TextEvent};
+use crate::http::state::Api;
 use crate::telemetry::HostEvent;
 use crate::telemetry::listening::{Heard, Listening};
 use crate::telemetry::texts::SaidText;
 
-/// Listeners of one key, and of all keys of channels: however many of those there are, the operator can listen.
-const LISTENERS_OF_CALLER: usize = 4;
-const LISTENERS_OF_CREATORS: usize = 64;
 /// A proxy takes a connection for dead on which nothing is said for a minute.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
 /// How long a key that was revoked may go on listening, and how long it keeps its permit where nothing happens.
@@ -48,15 +45,6 @@ const NO_BUFFERING: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffe
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default().routes(routes!(stream_events))
-}
-
-/// How many listen now.
-pub(in crate::http) struct Listeners(Quota);
-
-impl Default for Listeners {
-    fn default() -> Listeners {
-        Listeners(Quota::new(usize::MAX, LISTENERS_OF_CREATORS, LISTENERS_OF_CALLER))
-    }
 }
 
 /// Which events are wanted.
@@ -132,7 +120,7 @@ impl Wanted {
         let kinds =
             query.kind.as_deref().map_or(Ok(KINDS.to_vec()), |kinds| kinds.split(',').map(parse_kind).collect())?;
         let texts_of = match (query.text.unwrap_or(false), channel) {
-            (true, None) => return Err(INVALID_QUERY.because("text needs a channel.")),
+            (true, None) => return Err(ApiError::because(INVALID_QUERY, "text needs a channel.")),
             (true, channel) => channel,
             (false, _) => None,
         };
@@ -152,7 +140,7 @@ impl Wanted {
 
 /// That of `?channel=`.
 pub(super) fn parse_channel(text: &str) -> Result<ChannelId, ApiError> {
-    text.parse().map_err(|_| INVALID_QUERY.because("channel is a channel's id, a number."))
+    text.parse().map_err(|_| ApiError::because(INVALID_QUERY, "channel is a channel's id, a number."))
 }
 
 fn kind_of(event: &HostEvent) -> &'static str {
@@ -165,7 +153,7 @@ fn kind_of(event: &HostEvent) -> &'static str {
 
 fn parse_kind(text: &str) -> Result<&'static str, ApiError> {
     let kind = KINDS.into_iter().find(|kind| *kind == text);
-    kind.ok_or_else(|| INVALID_QUERY.because(format!("kind is one or more of {}.", KINDS.join(", "))))
+    kind.ok_or_else(|| ApiError::because(INVALID_QUERY, format!("kind is one or more of {}.", KINDS.join(", "))))
 }
 
 /// One who listens.
@@ -217,7 +205,7 @@ impl Listener {
             return true;
         }
         self.checked_at = now.instant;
-        let key = self.api.store.find_api_key(&self.principal.key().id).await;
+        let key = self.api.store.host.find_api_key(&self.principal.key().id).await;
         key.is_ok_and(|key| key.is_some_and(|key| key.is_valid(now.wall)))
     }
 }

@@ -8,17 +8,11 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::http::Api;
 use crate::http::error::ApiError;
 use crate::http::error::refusals::NOT_READY;
 use crate::http::request::body::Json;
 use crate::http::shapes::problem::WrongValue;
-
-/// Tells what of the host is not ready; `app` knows the connections.
-pub trait Readiness: Send + Sync + 'static {
-    /// What is not ready, and why; nothing where all is well. Waits for nobody.
-    fn list_unready(&self) -> Vec<(String, String)>;
-}
+use crate::http::state::Api;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default().routes(routes!(tell_health)).routes(routes!(tell_readiness))
@@ -47,7 +41,7 @@ async fn tell_health() -> Json<Health> {
 )]
 async fn tell_readiness(State(api): State<Arc<Api>>) -> Result<Json<Health>, ApiError> {
     let mut unready = api.readiness.list_unready();
-    if api.store.list_api_keys(None, 1).await.is_err() {
+    if api.store.host.list_api_keys(None, 1).await.is_err() {
         unready.push(("store".to_owned(), "The database does not answer.".to_owned()));
     }
     if unready.is_empty() {

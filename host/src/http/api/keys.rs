@@ -13,7 +13,6 @@ use crate::domain::label::is_label;
 use crate::domain::principal::{KeyId, KeyScope};
 use crate::domain::role::Role;
 use crate::domain::timestamp::{MOMENT, parse_timestamp, write_timestamp};
-use crate::http::Api;
 use crate::http::error::refusals::{INVALID_PATH, LAST_OPERATOR_KEY};
 use crate::http::error::{ApiError, WrongValues};
 use crate::http::key::KeySecret;
@@ -23,6 +22,7 @@ use crate::http::request::paging::{Page, PageQuery};
 use crate::http::shapes::key::{CreatedKey, Key, NewKey};
 use crate::http::shapes::page::Listed;
 use crate::http::shapes::problem::WrongValue;
+use crate::http::state::Api;
 use crate::store::host::api_keys::{ApiKey, Revoked, Spare};
 
 /// Characters.
@@ -67,7 +67,7 @@ fn show(api: &Api, key: &ApiKey) -> Key {
 )]
 async fn list_keys(State(api): State<Arc<Api>>, page: Page) -> Result<Json<Listed<Key>>, ApiError> {
     let after: Option<KeyId> = page.parse_cursor()?;
-    let keys = api.store.list_api_keys(after.as_ref(), page.limit + 1).await?;
+    let keys = api.store.host.list_api_keys(after.as_ref(), page.limit + 1).await?;
     Ok(Json(page.cut(keys, |key| key.id.to_string(), |key| show(&api, &key))))
 }
 
@@ -90,7 +90,7 @@ async fn create_key(
     let now = api.now().wall;
     let secret = KeySecret::make(&*api.entropy);
     let key = make_key(&secret, &wanted, now).map_err(ApiError::invalid_values)?;
-    api.store.save_api_key(key.clone(), principal.stamp(now)).await?;
+    api.store.host.save_api_key(key.clone(), principal.stamp(now)).await?;
     let secret = secret.reveal().expose_secret().to_owned();
     Ok((StatusCode::CREATED, Json(CreatedKey { secret, key: show(&api, &key) })))
 }
@@ -160,8 +160,8 @@ async fn revoke_key(
     principal: Principal,
     Path(id): Path<String>,
 ) -> Result<Json<Key>, ApiError> {
-    let id: KeyId = id.parse().map_err(|_| INVALID_PATH.because("A key's id is 12 hexadecimal digits."))?;
-    match api.store.revoke_api_key(id, Spare::LastOperator, principal.stamp(api.now().wall)).await? {
+    let id: KeyId = id.parse().map_err(|_| ApiError::because(INVALID_PATH, "A key's id is 12 hexadecimal digits."))?;
+    match api.store.host.revoke_api_key(id, Spare::LastOperator, principal.stamp(api.now().wall)).await? {
         Revoked::Done(key) => Ok(Json(show(&api, &key))),
         Revoked::Unknown => Err(ApiError::not_found("key")),
         Revoked::Spared => Err(LAST_OPERATOR_KEY.into()),

@@ -11,13 +11,13 @@ use utoipa_axum::routes;
 use super::events::parse_channel;
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::timestamp::write_timestamp;
-use crate::http::Api;
 use crate::http::error::ApiError;
 use crate::http::error::refusals::INVALID_PATH;
 use crate::http::principal::Principal;
 use crate::http::request::body::{Json, Path, Query};
 use crate::http::request::paging::{Page, PageQuery};
 use crate::http::shapes::log::{LogLine, LogLines};
+use crate::http::state::Api;
 use crate::telemetry::lines::{Line, LinePage};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
@@ -73,7 +73,8 @@ async fn list_lines(
     Query(query): Query<LogQuery>,
     page: Page,
 ) -> Result<Json<LogLines>, ApiError> {
-    let name: ModuleName = name.parse().map_err(|_| INVALID_PATH.because("A module's name is in kebab-case."))?;
+    let name: ModuleName =
+        name.parse().map_err(|_| ApiError::because(INVALID_PATH, "A module's name is in kebab-case."))?;
     let channels = match query.channel.as_deref().map(parse_channel).transpose()? {
         Some(channel) => {
             principal.require_channel(channel)?;

@@ -10,8 +10,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::http::Api;
 use crate::http::access::METRICS;
+use crate::http::state::Api;
 use crate::telemetry::METRICS_TYPE;
 
 /// The format that Prometheus read before OpenMetrics, and that most other tools read alone.
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_older_format_is_for_whoever_asks_for_it_first() {
+    fn the_older_format_is_for_clients_that_prefer_it() {
         let prefers =
             |accept: &'static str| prefers_text(&HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]));
         for text in [

@@ -58,7 +58,7 @@ impl ChannelPath {
 impl ChannelModulePath {
     pub(super) fn parse(&self) -> Result<(ChannelId, ModuleName), ApiError> {
         let wrong = "A module's name is 1 to 32 lower-case letters, digits or hyphens, and starts with a letter.";
-        let name = || self.name.parse().map_err(|_| INVALID_PATH.because(wrong));
+        let name = || self.name.parse().map_err(|_| ApiError::because(INVALID_PATH, wrong));
         Ok((parse_channel(&self.channel)?, name()?))
     }
 }
@@ -72,15 +72,15 @@ impl ModulePath {
 impl VersionPath {
     pub(super) fn parse(&self) -> Result<(ModuleName, semver::Version), ApiError> {
         let wrong = "A version is a semantic version such as 1.2.0.";
-        let version = || self.version.parse().map_err(|_| INVALID_PATH.because(wrong));
+        let version = || self.version.parse().map_err(|_| ApiError::because(INVALID_PATH, wrong));
         Ok((parse_name(&self.name)?, version()?))
     }
 }
 
 pub(super) fn parse_channel(text: &str) -> Result<ChannelId, ApiError> {
-    text.parse().map_err(|_| INVALID_PATH.because("A channel's id is its broadcaster's Twitch id."))
+    text.parse().map_err(|_| ApiError::because(INVALID_PATH, "A channel's id is its broadcaster's Twitch id."))
 }
 
 fn parse_name(text: &str) -> Result<ModuleName, ApiError> {
-    text.parse().map_err(|_| INVALID_PATH.because("That is no module's name."))
+    text.parse().map_err(|_| ApiError::because(INVALID_PATH, "That is no module's name."))
 }

@@ -71,7 +71,7 @@ impl From<ChangeVersionsError> for ApiError {
             ChangeVersionsError::CanaryExists(_) => CANARY_EXISTS,
             ChangeVersionsError::CanaryTooOld { .. } => CANARY_TOO_OLD,
         };
-        refusal.because(sentence(&error))
+        ApiError::because(refusal, sentence(&error))
     }
 }
 
@@ -81,12 +81,17 @@ impl From<ModuleChangeError> for ApiError {
             ModuleChangeError::Consent(error) => error.into(),
             ModuleChangeError::UnknownModule => UNKNOWN_MODULE.into(),
             // A name of ours would look like a word at the start of a sentence.
-            ModuleChangeError::AlwaysOn(name) => ALWAYS_ON.because(format!("The module {name} is always on.")),
-            ModuleChangeError::FixedGrants(_) => FIXED_GRANTS.because(sentence(&error)),
-            ModuleChangeError::WordTaken { word, module, other } => WORD_TAKEN.because(format!(
-                "The module {module} would answer to {word}, which calls {other} here: give one of the two commands other \
+            ModuleChangeError::AlwaysOn(name) => {
+                ApiError::because(ALWAYS_ON, format!("The module {name} is always on."))
+            }
+            ModuleChangeError::FixedGrants(_) => ApiError::because(FIXED_GRANTS, sentence(&error)),
+            ModuleChangeError::WordTaken { word, module, other } => ApiError::because(
+                WORD_TAKEN,
+                format!(
+                    "The module {module} would answer to {word}, which calls {other} here: give one of the two commands other \
                  words, in its aliases."
-            )),
+                ),
+            ),
             ModuleChangeError::Unknown(problems) => refuse_settings(UNKNOWN_SETTING, &problems),
             ModuleChangeError::Invalid(problems) => refuse_settings(INVALID_SETTING, &problems),
         }
@@ -106,14 +111,14 @@ impl From<ConsentError> for ApiError {
             ConsentError::SizeClass => SIZE_CLASS_NOT_ALLOWED,
             ConsentError::NotRequested(_) => NOT_REQUESTED,
         };
-        refusal.because(sentence(&error))
+        ApiError::because(refusal, sentence(&error))
     }
 }
 
 fn refuse_settings(refusal: &'static Refusal, problems: &[Problem]) -> ApiError {
     let errors: Vec<WrongValue> = problems.iter().map(WrongValue::from).collect();
     let lines: Vec<String> = errors.iter().map(|wrong| format!("{} {}", wrong.field, wrong.detail)).collect();
-    refusal.because(format!("Not as the module has it: {}.", lines.join("; "))).with_errors(errors)
+    ApiError::because(refusal, format!("Not as the module has it: {}.", lines.join("; "))).with_errors(errors)
 }
 
 impl From<&Problem> for WrongValue {
@@ -129,11 +134,15 @@ impl From<CallError> for ApiError {
             CallError::UnknownWord => UNKNOWN_COMMAND.into(),
             CallError::TooLong => ARGUMENTS_TOO_LONG.into(),
             CallError::Refused(refusal) => refusal.into(),
-            CallError::Busy => BUSY.because("Too many calls at once.").retry_after(BUSY_FOR),
-            CallError::Broken(InvokeError::NotActing) => NOT_READY.because("Another process acts for this channel."),
+            CallError::Busy => ApiError::because(BUSY, "Too many calls at once.").retry_after(BUSY_FOR),
+            CallError::Broken(InvokeError::NotActing) => {
+                ApiError::because(NOT_READY, "Another process acts for this channel.")
+            }
             CallError::Broken(error) => match error.blame() {
-                Blame::Guest => MODULE_BROKE
-                    .because(format!("Nothing was changed: {}. The module's own log says more.", error.reason())),
+                Blame::Guest => ApiError::because(
+                    MODULE_BROKE,
+                    format!("Nothing was changed: {}. The module's own log says more.", error.reason()),
+                ),
                 Blame::Host => INTERNAL.into(),
             },
         }
@@ -146,16 +155,18 @@ impl From<refusal::Refusal> for ApiError {
             refusal::Refusal::Role => ROLE_TOO_LOW.into(),
             refusal::Refusal::Muted => MUTED.into(),
             refusal::Refusal::Blown(None) => FUSE_BLOWN.into(),
-            refusal::Refusal::Blown(Some(until)) => FUSE_BLOWN
-                .because(format!("The module broke too often: it is off here until {}.", write_timestamp(until))),
+            refusal::Refusal::Blown(Some(until)) => ApiError::because(
+                FUSE_BLOWN,
+                format!("The module broke too often: it is off here until {}.", write_timestamp(until)),
+            ),
             refusal::Refusal::Cooldown(left) => {
                 let seconds = whole_seconds(left);
-                COOLDOWN.because(format!("The command's cooldown ends in {seconds} s.")).retry_after(left)
+                ApiError::because(COOLDOWN, format!("The command's cooldown ends in {seconds} s.")).retry_after(left)
             }
             refusal::Refusal::Ignored(left) => {
                 let seconds = whole_seconds(left);
                 let detail = format!("The module broke at this chatter's calls: it ignores them for {seconds} s.");
-                CHATTER_IGNORED.because(detail).retry_after(left)
+                ApiError::because(CHATTER_IGNORED, detail).retry_after(left)
             }
         }
     }

@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn every_capability_and_role_has_its_place() {
+    fn every_capability_and_role_has_its_word() {
         let choices = |format| {
             let pattern = find_pattern(format).unwrap();
             pattern.trim_start_matches("^(").trim_end_matches(")$").to_owned()

@@ -12,13 +12,13 @@ use http_body_util::{BodyExt, Collected, LengthLimitError, Limited};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::http::Api;
 use crate::http::error::refusals::{
     INVALID_BODY, INVALID_PATH, INVALID_QUERY, REQUEST_TIMEOUT, UNSUPPORTED_ENCODING, UNSUPPORTED_MEDIA_TYPE,
 };
 use crate::http::error::{ApiError, sentence};
 use crate::http::request::echo::{mask_values, show_path};
 use crate::http::request::objects::Objects;
+use crate::http::state::Api;
 
 /// A body of JSON, in a request and in an answer. In a request it must say so: a page in a browser cannot send this
 /// content type to another site without asking it first.
@@ -42,7 +42,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Json<T> {
             return Err(refuse_media_type(JSON));
         }
         let bytes = read_body(request.into_body(), api.config.body).await?;
-        parse_object(&bytes).map(Json).map_err(|detail| INVALID_BODY.because(detail))
+        parse_object(&bytes).map(Json).map_err(|detail| ApiError::because(INVALID_BODY, detail))
     }
 }
 
@@ -102,7 +102,7 @@ fn refuse_body(error: &(dyn Error + 'static), limit: usize) -> ApiError {
         }
         cause = error.source();
     }
-    INVALID_BODY.because("The body ended early.")
+    ApiError::because(INVALID_BODY, "The body ended early.")
 }
 
 /// Bodies are read as they are. Of a compressed one nobody could tell beforehand how large it becomes.
@@ -118,7 +118,7 @@ pub fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
 
 /// `right` is the content type that the endpoint reads.
 pub fn refuse_media_type(right: &str) -> ApiError {
-    UNSUPPORTED_MEDIA_TYPE.because(format!("The body's content type must be {right}."))
+    ApiError::because(UNSUPPORTED_MEDIA_TYPE, format!("The body's content type must be {right}."))
 }
 
 /// Whether the content type is `wanted`, whatever its parameters.
@@ -133,7 +133,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Query<T
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let query = axum::extract::Query::from_request_parts(parts, state).await;
         let axum::extract::Query(value) =
-            query.map_err(|error| INVALID_QUERY.because(format!("{}.", mask_values(&source_of(&error)))))?;
+            query.map_err(|error| ApiError::because(INVALID_QUERY, format!("{}.", mask_values(&source_of(&error)))))?;
         Ok(Query(value))
     }
 }
@@ -144,7 +144,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let path = axum::extract::Path::from_request_parts(parts, state).await;
         let axum::extract::Path(value) =
-            path.map_err(|error| INVALID_PATH.because(sentence(&mask_values(&error.body_text()))))?;
+            path.map_err(|error| ApiError::because(INVALID_PATH, sentence(&mask_values(&error.body_text()))))?;
         Ok(Path(value))
     }
 }

@@ -11,8 +11,7 @@
 //! The whole body is read first, as the key is bound to it. A caller that hangs up does not stop what was begun: the answer is
 //! kept for when the caller asks again. Answers that say "again, later" (429 and 5xx) and those over 64 KiB are not kept.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
@@ -22,12 +21,12 @@ use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 use tracing::warn;
 
-use crate::domain::principal::CallerId;
-use crate::http::Api;
 use crate::http::error::ApiError;
-use crate::http::error::refusals::{IDEMPOTENCY_KEY_REUSED, IN_PROGRESS, INTERNAL, INVALID_HEADER};
+use crate::http::error::refusals::{IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_HEADER};
 use crate::http::principal::Principal;
 use crate::http::request::body::{check_encoding, read_body};
+use crate::http::request::running::Name;
+use crate::http::state::Api;
 use crate::store::host::idempotency::KeptAnswer;
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -36,39 +35,6 @@ const KEY: &str = "idempotency-key";
 const LONGEST_KEY: usize = 128;
 /// Bytes of an answer that is kept.
 const LARGEST_ANSWER: usize = 64 << 10;
-
-/// A request's name: who sent it, and what they call it.
-type Name = (CallerId, Box<str>);
-
-/// Requests under way, with what each asks for. Bounded by the requests of each caller that may be under way at once.
-#[derive(Default)]
-pub(in crate::http) struct Running(Arc<Mutex<HashMap<Name, [u8; 32]>>>);
-
-/// Runs until it is dropped.
-struct Run {
-    all: Arc<Mutex<HashMap<Name, [u8; 32]>>>,
-    name: Name,
-}
-
-impl Running {
-    fn begin(&self, name: &Name, fingerprint: [u8; 32]) -> Result<Run, ApiError> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match all.get(name) {
-            Some(before) if *before == fingerprint => Err(IN_PROGRESS.into()),
-            Some(_) => Err(IDEMPOTENCY_KEY_REUSED.into()),
-            None => {
-                all.insert(name.clone(), fingerprint);
-                Ok(Run { all: self.0.clone(), name: name.clone() })
-            }
-        }
-    }
-}
-
-impl Drop for Run {
-    fn drop(&mut self) {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
-    }
-}
 
 /// The Idempotency-Key of the request that an endpoint answers, as it was sent; None where there is none.
 #[derive(Clone, Debug)]
@@ -91,7 +57,7 @@ async fn answer(api: Arc<Api>, limit: usize, request: Request, next: Next) -> Re
     let name: Name = (principal.caller().clone(), key.clone());
     // First it is running, then one looks: so no answer is missed between the two.
     let run = api.running.begin(&name, fingerprint)?;
-    if let Some(kept) = api.store.find_answer(&name.0, &name.1, api.now().wall).await? {
+    if let Some(kept) = api.store.host.find_answer(&name.0, &name.1, api.now().wall).await? {
         return if kept.fingerprint == fingerprint { Ok(replay(kept)) } else { Err(IDEMPOTENCY_KEY_REUSED.into()) };
     }
     parts.extensions.insert(IdempotencyKey(key));
@@ -115,7 +81,7 @@ fn find_key(headers: &HeaderMap) -> Result<Option<Box<str>>, ApiError> {
     let is_key = (1..=LONGEST_KEY).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     if !is_key || values.next().is_some() {
         let detail = "Idempotency-Key is one text of 1 to 128 visible ASCII characters.";
-        return Err(INVALID_HEADER.because(detail));
+        return Err(ApiError::because(INVALID_HEADER, detail));
     }
     Ok(Some(text.into()))
 }
@@ -147,7 +113,7 @@ async fn keep(api: &Api, (caller, key): &Name, fingerprint: [u8; 32], response: 
         location: find(header::LOCATION),
         body: body.to_vec().into(),
     };
-    if let Err(error) = api.store.save_answer(caller.clone(), key.clone(), answer, api.now().wall).await {
+    if let Err(error) = api.store.host.save_answer(caller.clone(), key.clone(), answer, api.now().wall).await {
         // What was asked for is done: its answer is worth more than the promise to repeat it.
         warn!(%error, "an answer is not kept for its Idempotency-Key");
     }

@@ -73,5 +73,5 @@ impl<S: Send + Sync> FromRequestParts<S> for Page {
 }
 
 fn wrong(detail: &str) -> ApiError {
-    INVALID_QUERY.because(detail.to_owned())
+    ApiError::because(INVALID_QUERY, detail.to_owned())
 }

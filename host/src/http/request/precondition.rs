@@ -43,7 +43,7 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let values = parts.headers.get_all(header::IF_MATCH).iter().map(HeaderValue::to_str);
         let texts: Result<Vec<&str>, _> = values.collect();
-        let texts = texts.map_err(|_| INVALID_HEADER.because("If-Match is an ETag, or *."))?;
+        let texts = texts.map_err(|_| ApiError::because(INVALID_HEADER, "If-Match is an ETag, or *."))?;
         Ok(IfMatch((!texts.is_empty()).then(|| texts.join(","))))
     }
 }

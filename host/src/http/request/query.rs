@@ -8,10 +8,10 @@ use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::http::Api;
 use crate::http::error::ApiError;
 use crate::http::error::refusals::INVALID_QUERY;
 use crate::http::request::echo::find_name;
+use crate::http::state::Api;
 
 /// The middleware.
 pub(in crate::http) async fn check(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
@@ -30,5 +30,5 @@ fn find_unknown(api: &Api, request: &Request) -> Option<ApiError> {
     let (unknown, _) = query.into_iter().find(|(name, _)| !names.contains(name))?;
     let unknown = find_name(&unknown).map_or_else(|| "of that name".to_owned(), ToOwned::to_owned);
     let there = if names.is_empty() { "it takes none".to_owned() } else { format!("it takes {}", names.join(", ")) };
-    Some(INVALID_QUERY.because(format!("The query has no parameter {unknown} here; {there}.")))
+    Some(ApiError::because(INVALID_QUERY, format!("The query has no parameter {unknown} here; {there}.")))
 }

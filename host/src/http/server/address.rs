@@ -6,7 +6,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, Uri, Version, header};
 
 use crate::config::HttpConfig;
-use crate::config::http::{HostName, Network};
+use crate::config::address::{HostName, Network};
 
 const THIS_MACHINE: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 

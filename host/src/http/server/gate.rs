@@ -1,10 +1,9 @@
 //! What every request passes before its endpoint: is it meant for us, who asks, may they, and not too often.
 
-use std::num::NonZeroUsize;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::RequestExt;
 use axum::body::{Body, Bytes, HttpBody};
@@ -13,13 +12,10 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hyper::body::{Frame, SizeHint};
-use lru::LruCache;
 use tracing::{debug, error, warn};
 
-use crate::config::HttpConfig;
 use crate::domain::id::ChannelId;
-use crate::domain::principal::{CallerId, KeyId};
-use crate::http::Api;
+use crate::domain::principal::CallerId;
 use crate::http::access::{self, Row};
 use crate::http::error::ApiError;
 use crate::http::error::refusals::{
@@ -27,69 +23,11 @@ use crate::http::error::refusals::{
 };
 use crate::http::key::KeySecret;
 use crate::http::principal::Principal;
-use crate::http::server::address::{AddressGroup, Hosts, Peer, find_address, is_known, is_unknown_proxy};
-use crate::http::server::throttle::{Buckets, InFlight, Permit};
+use crate::http::server::address::{AddressGroup, Peer, find_address, is_known, is_unknown_proxy};
+use crate::http::server::callers::lock;
+use crate::http::server::throttle::Permit;
+use crate::http::state::Api;
 use crate::store::host::api_keys::ApiKey;
-
-/// Callers that are remembered; whoever has not asked for longest is forgotten first.
-const CALLERS: NonZeroUsize = NonZeroUsize::new(10_000).expect("it is more than none");
-/// Wrong keys that one address may show at once, and the time after which it may show one more. 256 bits are not guessed
-/// at any pace: this is for the log and the processor.
-const WRONG_KEYS: u32 = 10;
-const WRONG_KEY_EVERY: Duration = Duration::from_secs(6);
-/// How exactly the last use of a key is known.
-const USE_NOTED_EVERY: Duration = Duration::from_secs(60);
-
-/// What is remembered of callers.
-pub(in crate::http) struct Gate {
-    hosts: Hosts,
-    wrong_keys: Mutex<Buckets<AddressGroup>>,
-    /// Right keys, and where from they were shown: others at that address who try keys, or one that was revoked and is
-    /// still asked with, do not lock these out.
-    right_keys: Mutex<LruCache<(KeyId, AddressGroup), ()>>,
-    without_key: Mutex<Buckets<AddressGroup>>,
-    of_callers: Mutex<Buckets<CallerId>>,
-    in_flight: InFlight<CallerId>,
-    uses: Mutex<LruCache<KeyId, SystemTime>>,
-    tell_of_proxy: Once,
-}
-
-impl Gate {
-    pub(in crate::http) fn new(config: &HttpConfig) -> Gate {
-        let every = |rate: u32| Duration::from_secs(1) / rate.max(1);
-        let without_key = Buckets::new(config.burst_without_key, every(config.rate_without_key), CALLERS);
-        Gate {
-            hosts: Hosts::new(config),
-            wrong_keys: Mutex::new(Buckets::new(WRONG_KEYS, WRONG_KEY_EVERY, CALLERS)),
-            right_keys: Mutex::new(LruCache::new(CALLERS)),
-            without_key: Mutex::new(without_key),
-            of_callers: Mutex::new(Buckets::new(config.burst, every(config.rate), CALLERS)),
-            in_flight: InFlight::new(config.concurrency),
-            uses: Mutex::new(LruCache::new(CALLERS)),
-            tell_of_proxy: Once::new(),
-        }
-    }
-
-    /// The last use of a key that the database may not know of yet.
-    pub(in crate::http) fn find_use(&self, id: &KeyId) -> Option<SystemTime> {
-        lock(&self.uses).peek(id).copied()
-    }
-
-    /// Whether the use is to be noted in the database.
-    fn note_use(&self, id: &KeyId, now: SystemTime) -> bool {
-        let mut uses = lock(&self.uses);
-        let is_known = uses.get(id).is_some_and(|noted| now < *noted + USE_NOTED_EVERY);
-        if !is_known {
-            uses.put(id.clone(), now);
-        }
-        !is_known
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic in the arithmetic of a bucket leaves a bucket.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// The middleware.
 pub(in crate::http) async fn admit(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
@@ -155,7 +93,8 @@ fn find_row(request: &Request) -> Result<Option<&'static Row>, ApiError> {
     }
     // A route without a row is open to nobody.
     Err(access::list_methods(path.as_str()).map_or(FORBIDDEN.into(), |methods| {
-        METHOD_NOT_ALLOWED.because(format!("This path takes only {methods}.")).with_header(header::ALLOW, methods)
+        ApiError::because(METHOD_NOT_ALLOWED, format!("This path takes only {methods}."))
+            .with_header(header::ALLOW, methods)
     }))
 }
 
@@ -179,7 +118,7 @@ async fn identify(api: &Api, group: AddressGroup, token: &Result<KeySecret, ()>)
     let was_right = shown.is_some_and(|shown| lock(&api.gate.right_keys).contains(&shown));
     slowed.or_else(|wait| if was_right { Ok(()) } else { Err(ApiError::rate_limited(wait)) })?;
     let found = match token {
-        Ok(secret) => api.store.find_api_key(secret.id()).await?.filter(|key| secret.opens(&key.digest)),
+        Ok(secret) => api.store.host.find_api_key(secret.id()).await?.filter(|key| secret.opens(&key.digest)),
         Err(()) => None,
     };
     let Some(key) = found.filter(|key| key.is_valid(now.wall)) else {
@@ -204,7 +143,7 @@ fn note_use(api: &Arc<Api>, key: &ApiKey) {
     if api.gate.note_use(&key.id, now) {
         let (store, id) = (api.store.clone(), key.id.clone());
         tokio::spawn(async move {
-            if let Err(error) = store.save_key_use(id, now).await {
+            if let Err(error) = store.host.save_key_use(id, now).await {
                 debug!(%error, "the use of a key is not noted");
             }
         });

@@ -147,6 +147,41 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Listeners of one key, and of all keys of channels: however many of those there are, the operator can listen.
+const LISTENERS_OF_CALLER: usize = 4;
+const LISTENERS_OF_CREATORS: usize = 64;
+
+/// How many listen now.
+pub(in crate::http) struct Listeners(pub(in crate::http) Quota);
+
+impl Default for Listeners {
+    fn default() -> Listeners {
+        Listeners(Quota::new(usize::MAX, LISTENERS_OF_CREATORS, LISTENERS_OF_CALLER))
+    }
+}
+
+/// Bodies that are read at once. Each is in memory as far as it has come.
+const MOST_READ: usize = 12;
+/// Uploads that are worked on at once. Each is in memory as a whole.
+const MOST_WORKED_ON: usize = 8;
+/// Of one key, in both states.
+const MOST_OF_A_KEY: usize = 2;
+/// For the operator alone, in both states: whatever creators do.
+const OF_OPERATOR: usize = 2;
+
+/// What holds uploads back.
+pub(in crate::http) struct Uploads {
+    pub(in crate::http) read: Quota,
+    pub(in crate::http) worked_on: Quota,
+}
+
+impl Default for Uploads {
+    fn default() -> Uploads {
+        let quota = |most| Quota::new(most, most - OF_OPERATOR, MOST_OF_A_KEY);
+        Uploads { read: quota(MOST_READ), worked_on: quota(MOST_WORKED_ON) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
@@ -245,7 +280,7 @@ mod tests {
         }
 
         #[test]
-        fn who_waits_as_told_is_granted(burst in 1_u32..5, asked in 1_usize..20) {
+        fn a_caller_that_waits_as_asked_is_granted(burst in 1_u32..5, asked in 1_usize..20) {
             let (mut buckets, now) = (buckets(burst, 1), Instant::now());
             let last = (0..asked).map(|_| buckets.take(1, now)).last();
             if let Some(Err(wait)) = last {

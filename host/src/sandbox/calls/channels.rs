@@ -95,7 +95,11 @@ mod tests {
     use crate::testing::at_once;
 
     fn wanted(bench: &Bench) -> Vec<String> {
-        at_once(bench.world.store.list_wanted()).unwrap().into_iter().map(|channel| channel.login.to_string()).collect()
+        at_once(bench.world.store.host.list_wanted())
+            .unwrap()
+            .into_iter()
+            .map(|channel| channel.login.to_string())
+            .collect()
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Bench {
     pub(super) fn add_channel(&self, (login, id): (&str, u64)) {
         let (store, channel) = (&self.world.store, ChannelId(id));
         self.wait(async {
-            store.save_seed(login.parse().unwrap(), "twitchy".parse().unwrap()).await.unwrap();
+            store.host.save_seed(login.parse().unwrap(), "twitchy".parse().unwrap()).await.unwrap();
             self.world.setup.learn_channel(channel, &login.parse().unwrap()).await.unwrap();
             store.save_seen(channel, CHATTERS.map(known).to_vec(), now()).await.unwrap();
             for (_, chatter) in CHATTERS {

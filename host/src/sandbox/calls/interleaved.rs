@@ -295,7 +295,7 @@ fn check(bench: &Bench, model: &Model) {
         check_ledger(bench, ChannelId(*channel), expected);
         check_setup(bench, ChannelId(*channel), expected);
     }
-    let wanted = at_once(bench.world.store.list_wanted()).unwrap().into_iter();
+    let wanted = at_once(bench.world.store.host.list_wanted()).unwrap().into_iter();
     assert_eq!(wanted.map(|channel| channel.id.unwrap().0).collect::<BTreeSet<_>>(), model.wanted);
 }
 

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_is_not_there_or_cannot_be_sent_is_told_by_its_key() {
+    fn a_secret_that_is_not_there_or_cannot_be_sent_is_named_by_its_key() {
         assert!(prepare("x-key", "{secret:other}").unwrap_err().contains("\"other\" is not set"));
         for wrong in ["{secret:}", "{secret:token", "{secret:broken}"] {
             let error = prepare("x-key", wrong).unwrap_err();

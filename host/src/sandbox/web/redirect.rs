@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn another_host_is_told_no_secret_and_neither_is_the_first_one_afterwards() {
+    fn another_host_gets_no_secret_and_neither_does_the_first_one_afterwards() {
         let same = hop(Method::GET).follow(307, "/b").unwrap();
         assert_eq!(names(&same), ["x-key", "authorization", "content-type", "accept"]);
         let other = same.follow(307, "https://other.example/").unwrap();
@@ -139,7 +139,7 @@ mod tests {
     }
     proptest::proptest! {
         #[test]
-        fn no_secret_is_told_to_any_but_the_host_that_was_named(
+        fn no_secret_goes_to_any_but_the_host_that_was_named(
             method in proptest::sample::select(vec![Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE]),
             statuses in proptest::collection::vec(proptest::sample::select(vec![301_u16, 302, 303, 307, 308]), 6),
             locations in proptest::collection::vec("(|//|https://|HTTPS://)(api|API|a)[.]example[.]com[/a]?", 1..6),

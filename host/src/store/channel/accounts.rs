@@ -225,6 +225,7 @@ mod tests {
         assert_eq!(store.load_account(CHANNEL, ALICE).await.unwrap(), (Revision(1), amount("100")));
         assert_eq!(store.load_account(CHANNEL, Holder::Mint).await.unwrap(), (Revision(1), amount("-100")));
         store
+            .database
             .read(|connection| {
                 assert_ledger_holds(connection);
                 Ok(())

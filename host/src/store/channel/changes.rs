@@ -310,7 +310,7 @@ mod tests {
         };
         assert_eq!(fixture.store.commit(asked.clone()).await.unwrap(), Committed::Done);
         let filter = AuditFilter { chatter: Some(ChatterId(7)), ..AuditFilter::default() };
-        let found = fixture.store.list_audit(&filter, None, 10).await.unwrap();
+        let found = fixture.store.host.list_audit(&filter, None, 10).await.unwrap();
         assert_eq!(found.into_iter().map(|entry| entry.stamp).collect::<Vec<_>>(), [asked.stamp()]);
     }
 

@@ -9,6 +9,9 @@ use crate::domain::tally::Talked;
 use crate::store::sqlite::columns::At;
 use crate::store::sqlite::sql::{execute, find_row, list_rows};
 
+/// Chatters per write. A command's commit behind such a write waits for no more than these.
+pub(crate) const CHATTERS_AT_ONCE: usize = 500;
+
 /// A chatter who was seen in a channel, with the names of that time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownChatter {
@@ -102,7 +105,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::store::StoreError;
+    use crate::store::error::StoreError;
     use crate::store::fixture::{CHANNEL, Fixture};
     use crate::testing::{at_once, login};
 

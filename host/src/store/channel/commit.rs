@@ -71,7 +71,7 @@ mod tests {
     use crate::domain::id::ChannelId;
     use crate::domain::message::Reply;
     use crate::domain::ports::{Epoch, Tenure};
-    use crate::store::StoreError;
+    use crate::store::error::StoreError;
     use crate::store::fixture::{ALICE, BOB, CHANNEL, Fixture, assert_ledger_holds, commit, save, transfer};
     use crate::store::write::Write;
     use crate::testing::{at_once, name};
@@ -85,7 +85,7 @@ mod tests {
     }
 
     fn revision(fixture: &Fixture, scope: &Scope) -> u64 {
-        fixture.store.read(|connection| scopes::load_revision(connection, scope)).unwrap().0
+        fixture.store.database.read(|connection| scopes::load_revision(connection, scope)).unwrap().0
     }
 
     fn noting(id: &str, noted: Vec<(Scope, Revision)>, effects: Vec<Effect>) -> Commit {
@@ -234,7 +234,8 @@ mod tests {
         acting.0.store(2, Ordering::Relaxed);
         // Requested in the first tenure, executed in the second.
         let (commit, attempt) = (Box::new(commit("2", vec![save("key", "2")])), Attempt(1));
-        let late = fixture.store.write(|answer| Write::Commit { commit, attempt, epoch: Epoch(1), answer }).await;
+        let late =
+            fixture.store.database.write(|answer| Write::Commit { commit, attempt, epoch: Epoch(1), answer }).await;
         assert!(matches!(late, Err(StoreError::NotActing)), "{late:?}");
         assert_eq!(value(&fixture, "key"), Some(b"1".to_vec()));
         assert_eq!(fixture.commit("2", vec![save("key", "2")]).await, Committed::Done);
@@ -260,6 +261,7 @@ mod tests {
         assert_eq!(fixture.store.load_account(CHANNEL, BOB).await.unwrap(), (Revision(0), Amount::ZERO));
         fixture
             .store
+            .database
             .read(|connection| {
                 assert_ledger_holds(connection);
                 Ok(())

@@ -79,7 +79,7 @@ mod tests {
             assert_eq!(left(), expected);
         }
         let everywhere = BTreeMap::from([(one, vec![CHANNEL, ChannelId(8)]), (two, Vec::new())]);
-        fixture.store.change_versions(name("dice"), Vec::new(), everywhere, by_host()).await.unwrap();
+        fixture.store.host.change_versions(name("dice"), Vec::new(), everywhere, by_host()).await.unwrap();
         assert_eq!(left(), [one, three]);
         fixture.commit("6", vec![Effect::Left(name("dice"), LeftEffect::KeepLeft { left: Some(two) })]).await;
         assert_eq!(left(), [two]);

@@ -101,14 +101,14 @@ mod tests {
         fixture.commit("on the day", vec![save("key", "")]).await;
         assert!(fixture.store.find_outcome(&chat_id("paid")).await.unwrap().is_some());
         fixture.clock.advance(Duration::from_secs(3600));
-        let at = fixture.store.clock.now().wall;
+        let at = fixture.store.database.clock.now().wall;
         fixture.store.commit(Commit { at, ..commit("late", vec![save("key", "")]) }).await.unwrap();
         // A due purge runs after the batch, so the next write sees its result.
         fixture.commit("later", vec![save("key", "")]).await;
         assert_eq!(fixture.store.find_outcome(&chat_id("paid")).await.unwrap(), None);
         assert!(fixture.store.find_outcome(&chat_id("late")).await.unwrap().is_some());
         let paid = "SELECT count(*) FROM transfers WHERE invocation_id = 'paid'";
-        let count: i64 = fixture.store.read(|c| c.query_row(paid, [], |row| row.get(0))).unwrap();
+        let count: i64 = fixture.store.database.read(|c| c.query_row(paid, [], |row| row.get(0))).unwrap();
         assert_eq!(count, 1);
     }
 

@@ -42,7 +42,7 @@ mod tests {
     use crate::domain::id::ChatterId;
     use crate::domain::tally::Noted;
     use crate::domain::tally::Tally;
-    use crate::store::channel::CHATTERS_AT_ONCE;
+    use crate::store::channel::chatters::CHATTERS_AT_ONCE;
     use crate::store::channel::chatters::KnownChatter;
     use crate::store::fixture::{CHANNEL, Fixture};
     use crate::testing::login;
@@ -95,14 +95,14 @@ mod tests {
         let fixture = Fixture::with_channel().await;
         let store = &fixture.store;
         for (name, id) in [("cafe", 8), ("tiny", 9)] {
-            store.save_seed(login(name), login("bot")).await.unwrap();
-            store.save_channel_id(login(name), ChannelId(id)).await.unwrap();
+            store.host.save_seed(login(name), login("bot")).await.unwrap();
+            store.host.save_channel_id(login(name), ChannelId(id)).await.unwrap();
         }
-        store.save_seed(login("new"), login("bot")).await.unwrap();
+        store.host.save_seed(login("new"), login("bot")).await.unwrap();
         store.save_tally(&noted(ChannelId(9), &["alice"; 30]), today()).await.unwrap();
         store.save_tally(&noted(CHANNEL, &["alice"; 50]), today() - DAY).await.unwrap();
         let wanted: Vec<String> =
-            store.list_wanted().await.unwrap().iter().map(|wanted| wanted.login.to_string()).collect();
+            store.host.list_wanted().await.unwrap().iter().map(|wanted| wanted.login.to_string()).collect();
         assert_eq!(wanted, ["tiny", "shop", "cafe", "new"]);
     }
 }

@@ -173,12 +173,13 @@ mod tests {
     async fn a_key_is_read_as_it_was_written_and_revoked_once() {
         let fixture = Fixture::empty();
         let made = key(&fixture, "0123456789ab");
-        fixture.store.save_api_key(made.clone(), stamp(&fixture)).await.unwrap();
-        assert_eq!(fixture.store.find_api_key(&made.id).await.unwrap(), Some(made.clone()));
+        fixture.store.host.save_api_key(made.clone(), stamp(&fixture)).await.unwrap();
+        assert_eq!(fixture.store.host.find_api_key(&made.id).await.unwrap(), Some(made.clone()));
         assert!(made.is_valid(fixture.clock.now().wall));
 
-        let revoke =
-            async |id: &KeyId| fixture.store.revoke_api_key(id.clone(), Spare::Nothing, stamp(&fixture)).await.unwrap();
+        let revoke = async |id: &KeyId| {
+            fixture.store.host.revoke_api_key(id.clone(), Spare::Nothing, stamp(&fixture)).await.unwrap()
+        };
         let first = revoke(&made.id).await;
         fixture.clock.advance(Duration::from_secs(5));
         assert_eq!(first, revoke(&made.id).await);
@@ -198,13 +199,14 @@ mod tests {
             ApiKey { scopes: [KeyScope::Channel(ChannelId(7))].into(), ..channels.clone() },
         ];
         for key in keys {
-            fixture.store.save_api_key(key, stamp(&fixture)).await.unwrap();
+            fixture.store.host.save_api_key(key, stamp(&fixture)).await.unwrap();
         }
-        let revoke =
-            async |id: &KeyId, spare| fixture.store.revoke_api_key(id.clone(), spare, stamp(&fixture)).await.unwrap();
+        let revoke = async |id: &KeyId, spare| {
+            fixture.store.host.revoke_api_key(id.clone(), spare, stamp(&fixture)).await.unwrap()
+        };
         assert_eq!(revoke(&last.id, Spare::LastOperator).await, Revoked::Spared);
         assert!(matches!(revoke(&channels.id, Spare::LastOperator).await, Revoked::Done(_)));
-        fixture.store.save_api_key(key(&fixture, "dddddddddddd"), stamp(&fixture)).await.unwrap();
+        fixture.store.host.save_api_key(key(&fixture, "dddddddddddd"), stamp(&fixture)).await.unwrap();
         assert!(matches!(revoke(&last.id, Spare::LastOperator).await, Revoked::Done(_)));
         assert_eq!(revoke(&"dddddddddddd".parse().unwrap(), Spare::LastOperator).await, Revoked::Spared);
         assert!(matches!(revoke(&"dddddddddddd".parse().unwrap(), Spare::Nothing).await, Revoked::Done(_)));
@@ -215,11 +217,11 @@ mod tests {
         let fixture = Fixture::empty();
         let ids = ["cccccccccccc", "aaaaaaaaaaaa", "bbbbbbbbbbbb"];
         for id in ids {
-            fixture.store.save_api_key(key(&fixture, id), stamp(&fixture)).await.unwrap();
+            fixture.store.host.save_api_key(key(&fixture, id), stamp(&fixture)).await.unwrap();
         }
         let list = |after: Option<&str>, limit| {
             let after = after.map(|id| id.parse().unwrap());
-            let keys = at_once(fixture.store.list_api_keys(after.as_ref(), limit)).unwrap();
+            let keys = at_once(fixture.store.host.list_api_keys(after.as_ref(), limit)).unwrap();
             keys.iter().map(|key| key.id.to_string()).collect::<Vec<_>>()
         };
         assert_eq!(list(None, 2), ids[..2]);
@@ -231,11 +233,11 @@ mod tests {
     async fn an_older_use_does_not_replace_a_later_one() {
         let fixture = Fixture::empty();
         let made = key(&fixture, "0123456789ab");
-        fixture.store.save_api_key(made.clone(), stamp(&fixture)).await.unwrap();
+        fixture.store.host.save_api_key(made.clone(), stamp(&fixture)).await.unwrap();
         let later = made.created_at + Duration::from_secs(60);
         for at in [later, made.created_at] {
-            fixture.store.save_key_use(made.id.clone(), at).await.unwrap();
+            fixture.store.host.save_key_use(made.id.clone(), at).await.unwrap();
         }
-        assert_eq!(fixture.store.find_api_key(&made.id).await.unwrap().unwrap().last_used_at, Some(later));
+        assert_eq!(fixture.store.host.find_api_key(&made.id).await.unwrap().unwrap().last_used_at, Some(later));
     }
 }

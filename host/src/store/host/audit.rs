@@ -254,11 +254,11 @@ mod tests {
 
     async fn note(fixture: &Fixture, stamp: Stamp, channel: Option<ChannelId>, subject: &str) {
         let change = Change { channel, ..change("create-key", subject) };
-        fixture.store.note_change(stamp, change).await.unwrap();
+        fixture.store.host.note_change(stamp, change).await.unwrap();
     }
 
     fn subjects(fixture: &Fixture, filter: &AuditFilter) -> Vec<String> {
-        let entries = at_once(fixture.store.list_audit(filter, None, 100)).unwrap();
+        let entries = at_once(fixture.store.host.list_audit(filter, None, 100)).unwrap();
         entries.into_iter().map(|entry| entry.change.subject.into()).collect()
     }
 
@@ -274,8 +274,8 @@ mod tests {
                 after: text("é"),
                 ..change("change-setting", "dice/sides")
             };
-            fixture.store.note_change(stamp.clone(), change.clone()).await.unwrap();
-            let read = fixture.store.list_audit(&AuditFilter::default(), None, 1).await.unwrap();
+            fixture.store.host.note_change(stamp.clone(), change.clone()).await.unwrap();
+            let read = fixture.store.host.list_audit(&AuditFilter::default(), None, 1).await.unwrap();
             let expected = AuditEntry { id: second as u64 + 1, stamp, change };
             assert_eq!(read, [expected]);
         }
@@ -321,14 +321,14 @@ mod tests {
         ] {
             let mut before = None;
             let mut listed = String::new();
-            while let Some(entry) = fixture.store.list_audit(&filter, before, 1).await.unwrap().pop() {
+            while let Some(entry) = fixture.store.host.list_audit(&filter, before, 1).await.unwrap().pop() {
                 before = Some(entry.id);
                 listed += &entry.change.subject;
             }
             assert_eq!(listed, "dbca");
-            assert!(fixture.store.list_audit(&filter, Some(99), 10).await.unwrap().is_empty(), "no such line");
+            assert!(fixture.store.host.list_audit(&filter, Some(99), 10).await.unwrap().is_empty(), "no such line");
         }
-        assert!(fixture.store.list_audit(&AuditFilter::default(), None, 0).await.unwrap().is_empty());
+        assert!(fixture.store.host.list_audit(&AuditFilter::default(), None, 0).await.unwrap().is_empty());
     }
 
     #[test]
@@ -388,7 +388,7 @@ mod tests {
             Ok(connection.execute(sql, []).map(drop)?)
         };
         fixture.write(insert).await.unwrap();
-        let read = fixture.store.list_audit(&AuditFilter::default(), None, 1).await.unwrap().remove(0).change;
+        let read = fixture.store.host.list_audit(&AuditFilter::default(), None, 1).await.unwrap().remove(0).change;
         let later = AuditValue::Worded("{\"later\":1}".into());
         assert_eq!((read.before, read.after), (Some(later), Some(AuditValue::Switch(true))));
     }
@@ -399,20 +399,20 @@ mod tests {
         let store = &fixture.store;
         let day = Duration::from_secs(24 * 3600);
         let list = || {
-            let entries = at_once(store.list_audit(&AuditFilter::default(), None, MOST_ROWS)).unwrap();
+            let entries = at_once(store.host.list_audit(&AuditFilter::default(), None, MOST_ROWS)).unwrap();
             entries.iter().map(|entry| entry.change.subject.to_string()).collect::<String>()
         };
         // A due purge runs after the batch, so the next write sees its result.
         let write = async |seconds| {
             for subject in ["", ""] {
-                store.note_change(stamp(Actor::Host, seconds), change("mute", subject)).await.unwrap();
+                store.host.note_change(stamp(Actor::Host, seconds), change("mute", subject)).await.unwrap();
             }
         };
         for (action, subject) in [(CALL, "a"), ("mute", "b")] {
-            store.note_change(stamp(Actor::Host, 0), change(action, subject)).await.unwrap();
+            store.host.note_change(stamp(Actor::Host, 0), change(action, subject)).await.unwrap();
         }
         for number in 0..2 * MOST_PURGED as u64 {
-            store.note_change(stamp(Actor::Host, number), change(CALL, "")).await.unwrap();
+            store.host.note_change(stamp(Actor::Host, number), change(CALL, "")).await.unwrap();
         }
         fixture.clock.advance(400 * day);
         write(500).await;
@@ -474,8 +474,8 @@ mod tests {
         let versions = |count| AuditValue::Narrowed(vec![("1.0.0".into(), Grants::default()); count]);
         let change =
             Change { before: Some(versions(2)), after: Some(versions(256)), ..change("narrow-grants", "dice") };
-        fixture.store.note_change(stamp(Actor::Host, 0), change).await.unwrap();
-        let read = fixture.store.list_audit(&AuditFilter::default(), None, 1).await.unwrap().remove(0).change;
+        fixture.store.host.note_change(stamp(Actor::Host, 0), change).await.unwrap();
+        let read = fixture.store.host.list_audit(&AuditFilter::default(), None, 1).await.unwrap().remove(0).change;
         assert_eq!(read.before, Some(versions(2)));
         let Some(AuditValue::Text(after)) = read.after else { panic!("it is as long as the list") };
         assert!(after.starts_with("1.0.0: nothing | ") && after.chars().count() == LONGEST_TEXT + 1, "{after}");
@@ -487,8 +487,8 @@ mod tests {
         let exact = "é".repeat(LONGEST_TEXT);
         let longest =
             Change { before: text(&exact), after: text(&(exact.clone() + "!")), ..change("mute", &"s".repeat(3000)) };
-        fixture.store.note_change(stamp(Actor::Host, 0), longest).await.unwrap();
-        let read = fixture.store.list_audit(&AuditFilter::default(), None, 1).await.unwrap().remove(0).change;
+        fixture.store.host.note_change(stamp(Actor::Host, 0), longest).await.unwrap();
+        let read = fixture.store.host.list_audit(&AuditFilter::default(), None, 1).await.unwrap().remove(0).change;
         assert_eq!((read.before, read.after), (text(&exact), text(&(exact + "…"))));
         assert_eq!(read.subject.chars().count(), LONGEST_TEXT + 1);
     }

@@ -32,11 +32,11 @@ mod tests {
         let Fixture { store, folder: _folder, .. } = Fixture::empty();
         let [one, other] = [ModuleDigest([1; 32]), ModuleDigest([2; 32])];
         for digest in [other, one, one] {
-            store.begin_upload(digest).await.unwrap();
+            store.host.begin_upload(digest).await.unwrap();
         }
-        assert_eq!(store.list_begun_uploads().await.unwrap(), [one, other]);
-        store.end_upload(one).await.unwrap();
-        store.end_upload(one).await.unwrap();
-        assert_eq!(store.list_begun_uploads().await.unwrap(), [other]);
+        assert_eq!(store.host.list_begun_uploads().await.unwrap(), [one, other]);
+        store.host.end_upload(one).await.unwrap();
+        store.host.end_upload(one).await.unwrap();
+        assert_eq!(store.host.list_begun_uploads().await.unwrap(), [other]);
     }
 }

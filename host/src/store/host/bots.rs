@@ -153,7 +153,7 @@ mod tests {
     }
 
     fn wanted(store: &Store) -> Vec<(String, BotAccount)> {
-        let mut wanted = at_once(store.list_wanted()).unwrap();
+        let mut wanted = at_once(store.host.list_wanted()).unwrap();
         wanted.sort_by(|one, other| one.login.cmp(&other.login));
         wanted.into_iter().map(|WantedChannel { login, account, .. }| (login.to_string(), account)).collect()
     }
@@ -172,19 +172,19 @@ mod tests {
             let expected = [("bakery", "bot"), ("market", "other"), ("shop", "bot")];
             assert_eq!(wanted(&store), expected.map(|(channel, name)| (channel.to_owned(), bot(name))));
             assert_eq!([7, 8, 9].map(|channel| bot_of(&store, channel)), [bot("bot"), bot("bot"), bot("other")]);
-            assert_eq!(store.find_bot(&login("bot")).await.unwrap(), bot("bot"));
-            store.save_seed(login("bakery"), login("bot")).await.unwrap();
+            assert_eq!(store.host.find_bot(&login("bot")).await.unwrap(), bot("bot"));
+            store.host.save_seed(login("bakery"), login("bot")).await.unwrap();
             let killed = as_if_killed(folder.path());
             store.close().await.unwrap();
             folder = killed;
         }
         let path = folder.path().join("db");
         let store = open(&path);
-        let LastUse::Known(used) = store.begin_use(login("bot")).await.unwrap() else { panic!("it is known") };
+        let LastUse::Known(used) = store.host.begin_use(login("bot")).await.unwrap() else { panic!("it is known") };
         assert_eq!((used.messages, used.joins), (5, 2));
-        assert_eq!(store.begin_use(login("other")).await.unwrap(), LastUse::Unknown);
-        let mut changes = store.wanted_changes();
-        assert_eq!(store.learn_bot(login("bot"), ID).await.unwrap(), None);
+        assert_eq!(store.host.begin_use(login("other")).await.unwrap(), LastUse::Unknown);
+        let mut changes = store.host.wanted_changes();
+        assert_eq!(store.host.learn_bot(login("bot"), ID).await.unwrap(), None);
         assert_eq!(changes.try_recv(), Ok(login("bot")));
         let expected = [("bakery", known("bot", ID)), ("market", bot("other")), ("shop", known("bot", ID))];
         assert_eq!(wanted(&store), expected.map(|(channel, account)| (channel.to_owned(), account)));
@@ -198,14 +198,16 @@ mod tests {
             [Revision(2), Revision(1)],
             "changes that were planned before are planned again"
         );
-        store.save_use(known("bot", ID), UsedLimits { messages: 3, ..UsedLimits::default() }).await.unwrap();
+        store.host.save_use(known("bot", ID), UsedLimits { messages: 3, ..UsedLimits::default() }).await.unwrap();
         store.close().await.unwrap();
         drop(store);
         let store = open(&path);
-        assert_eq!(store.find_bot(&login("bot")).await.unwrap(), known("bot", ID));
-        assert!(matches!(store.begin_use(login("bot")).await.unwrap(), LastUse::Known(used) if used.messages == 3));
-        let mut changes = store.wanted_changes();
-        assert_eq!(store.learn_bot(login("bot"), ID).await.unwrap(), None);
+        assert_eq!(store.host.find_bot(&login("bot")).await.unwrap(), known("bot", ID));
+        assert!(
+            matches!(store.host.begin_use(login("bot")).await.unwrap(), LastUse::Known(used) if used.messages == 3)
+        );
+        let mut changes = store.host.wanted_changes();
+        assert_eq!(store.host.learn_bot(login("bot"), ID).await.unwrap(), None);
         assert!(changes.try_recv().is_err(), "nothing new");
     }
 
@@ -213,30 +215,30 @@ mod tests {
     async fn a_recycled_login_inherits_nothing_and_both_accounts_are_kept() {
         let fixture = Fixture::with_channel().await;
         let store = &fixture.store;
-        store.learn_bot(login("bot"), ID).await.unwrap();
-        assert_eq!(store.learn_bot(login("bot"), AccountId(2000)).await.unwrap(), Some(ID));
+        store.host.learn_bot(login("bot"), ID).await.unwrap();
+        assert_eq!(store.host.learn_bot(login("bot"), AccountId(2000)).await.unwrap(), Some(ID));
         assert_eq!((wanted(store), bot_of(store, 7)), (vec![("shop".to_owned(), known("bot", ID))], known("bot", ID)));
         assert_eq!(
-            store.find_bot(&login("bot")).await.unwrap(),
+            store.host.find_bot(&login("bot")).await.unwrap(),
             known("bot", AccountId(2000)),
             "the login is this one's now"
         );
         // Only the operator's configuration moves a channel to the other account.
-        store.save_seed(login("shop"), login("bot")).await.unwrap();
+        store.host.save_seed(login("shop"), login("bot")).await.unwrap();
         assert_eq!(bot_of(store, CHANNEL.0), known("bot", AccountId(2000)));
-        assert_eq!(store.learn_bot(login("bot"), AccountId(2000)).await.unwrap(), None);
+        assert_eq!(store.host.learn_bot(login("bot"), AccountId(2000)).await.unwrap(), None);
     }
 
     #[tokio::test]
     async fn a_renamed_account_keeps_its_channels_and_gets_those_of_its_new_login() {
         let fixture = Fixture::with_channel().await;
         let store = &fixture.store;
-        store.learn_bot(login("bot"), ID).await.unwrap();
-        store.save_seed(login("cafe"), login("better_bot")).await.unwrap();
-        store.save_channel_id(login("cafe"), ChannelId(8)).await.unwrap();
-        store.begin_use(login("bot")).await.unwrap();
-        store.begin_use(login("better_bot")).await.unwrap();
-        assert_eq!(store.learn_bot(login("better_bot"), ID).await.unwrap(), None);
+        store.host.learn_bot(login("bot"), ID).await.unwrap();
+        store.host.save_seed(login("cafe"), login("better_bot")).await.unwrap();
+        store.host.save_channel_id(login("cafe"), ChannelId(8)).await.unwrap();
+        store.host.begin_use(login("bot")).await.unwrap();
+        store.host.begin_use(login("better_bot")).await.unwrap();
+        assert_eq!(store.host.learn_bot(login("better_bot"), ID).await.unwrap(), None);
         assert_eq!([7, 8].map(|channel| bot_of(store, channel)), [0; 2].map(|_| known("better_bot", ID)));
         let account = known("better_bot", ID);
         fixture

@@ -91,12 +91,12 @@ mod tests {
         let fixture = Fixture::empty();
         let (store, now) = (&fixture.store, fixture.clock.now().wall);
         let (ours, other) = (caller("aaaaaaaaaaaa"), caller("bbbbbbbbbbbb"));
-        store.save_answer(ours.clone(), "k".into(), answer(201), now).await.unwrap();
+        store.host.save_answer(ours.clone(), "k".into(), answer(201), now).await.unwrap();
         let almost = now + KEPT_FOR - Duration::from_secs(1);
-        assert_eq!(store.find_answer(&ours, "k", almost).await.unwrap(), Some(answer(201)));
-        assert_eq!(store.find_answer(&ours, "k", now + KEPT_FOR).await.unwrap(), None);
-        assert_eq!(store.find_answer(&other, "k", now).await.unwrap(), None);
-        assert_eq!(store.find_answer(&ours, "l", now).await.unwrap(), None);
+        assert_eq!(store.host.find_answer(&ours, "k", almost).await.unwrap(), Some(answer(201)));
+        assert_eq!(store.host.find_answer(&ours, "k", now + KEPT_FOR).await.unwrap(), None);
+        assert_eq!(store.host.find_answer(&other, "k", now).await.unwrap(), None);
+        assert_eq!(store.host.find_answer(&ours, "l", now).await.unwrap(), None);
     }
 
     #[tokio::test]
@@ -104,12 +104,12 @@ mod tests {
         let fixture = Fixture::empty();
         let (store, now) = (&fixture.store, fixture.clock.now().wall);
         let (ours, other) = (caller("aaaaaaaaaaaa"), caller("bbbbbbbbbbbb"));
-        store.save_answer(other.clone(), "0".into(), answer(200), now).await.unwrap();
+        store.host.save_answer(other.clone(), "0".into(), answer(200), now).await.unwrap();
         for number in 0..=MOST_OF_A_CALLER {
-            store.save_answer(ours.clone(), number.to_string().into(), answer(200), now).await.unwrap();
+            store.host.save_answer(ours.clone(), number.to_string().into(), answer(200), now).await.unwrap();
         }
-        assert_eq!(store.find_answer(&ours, "0", now).await.unwrap(), None);
-        assert!(store.find_answer(&ours, "1", now).await.unwrap().is_some());
-        assert!(store.find_answer(&other, "0", now).await.unwrap().is_some());
+        assert_eq!(store.host.find_answer(&ours, "0", now).await.unwrap(), None);
+        assert!(store.host.find_answer(&ours, "1", now).await.unwrap().is_some());
+        assert!(store.host.find_answer(&other, "0", now).await.unwrap().is_some());
     }
 }

@@ -239,13 +239,13 @@ mod tests {
     }
 
     async fn change(fixture: &Fixture, changes: Vec<VersionChange>) {
-        fixture.store.change_versions(name("dice"), changes, BTreeMap::new(), stamp()).await.unwrap();
+        fixture.store.host.change_versions(name("dice"), changes, BTreeMap::new(), stamp()).await.unwrap();
     }
 
     #[tokio::test]
     async fn what_was_published_is_read_back_in_the_order_of_versions() {
         let fixture = Fixture::empty();
-        assert_eq!(fixture.store.list_uploaded().await.unwrap(), []);
+        assert_eq!(fixture.store.host.list_uploaded().await.unwrap(), []);
         let all = [manifest("dice", "1.10.0", 1), manifest("dice", "1.9.0", 2), manifest("dice", "1.10.0-rc.1", 3)];
         for manifest in &all {
             change(&fixture, vec![publish(manifest)]).await;
@@ -263,7 +263,7 @@ mod tests {
             canary: None,
             was_latest: None,
         };
-        assert_eq!(fixture.store.list_uploaded().await.unwrap(), [expected]);
+        assert_eq!(fixture.store.host.list_uploaded().await.unwrap(), [expected]);
     }
 
     #[tokio::test]
@@ -273,7 +273,7 @@ mod tests {
         let canary = Canary { version: version.clone(), channels: [ChannelId(u64::MAX), ChannelId(7)].into() };
         change(&fixture, vec![publish(&manifest("dice", "1.0.0", 1)), VersionChange::SetCanary(Some(canary.clone()))])
             .await;
-        let load = || at_once(fixture.store.list_uploaded()).unwrap().remove(0);
+        let load = || at_once(fixture.store.host.list_uploaded()).unwrap().remove(0);
         assert_eq!((load().canary, load().versions[0].is_withdrawn()), (Some(canary), false));
         change(&fixture, vec![VersionChange::SetCanary(None), VersionChange::Withdraw { version: version.clone() }])
             .await;
@@ -286,12 +286,12 @@ mod tests {
     async fn a_change_that_cannot_be_made_undoes_those_before_it() {
         let fixture = Fixture::empty();
         let changes = vec![publish(&manifest("dice", "1.0.0", 1)), publish(&manifest("dice", "2.0.0", 1))];
-        let changed = fixture.store.change_versions(name("dice"), changes, BTreeMap::new(), stamp()).await;
+        let changed = fixture.store.host.change_versions(name("dice"), changes, BTreeMap::new(), stamp()).await;
         let error = changed.unwrap_err().to_string();
         assert!(
             error.contains("UNIQUE constraint failed: module_versions"),
             "two versions with the same bytes: {error}"
         );
-        assert_eq!(fixture.store.list_uploaded().await.unwrap(), []);
+        assert_eq!(fixture.store.host.list_uploaded().await.unwrap(), []);
     }
 }

@@ -59,12 +59,12 @@ mod tests {
     async fn what_was_used_is_known_to_the_next_process_unless_this_one_breaks() {
         let fixture = Fixture::with_channel().await;
         let store = &fixture.store;
-        assert_eq!(store.begin_use(login("bot")).await.unwrap(), LastUse::Never);
+        assert_eq!(store.host.begin_use(login("bot")).await.unwrap(), LastUse::Never);
         let used = UsedLimits { messages: 5, joins: 2, ..UsedLimits::default() };
-        store.save_use(bot("bot"), used).await.unwrap();
-        let LastUse::Known(found) = store.begin_use(login("bot")).await.unwrap() else { panic!("it is known") };
+        store.host.save_use(bot("bot"), used).await.unwrap();
+        let LastUse::Known(found) = store.host.begin_use(login("bot")).await.unwrap() else { panic!("it is known") };
         assert_eq!((found.messages, found.joins), (5, 2));
-        assert_eq!(store.begin_use(login("bot")).await.unwrap(), LastUse::Unknown);
-        assert_eq!(store.begin_use(login("other")).await.unwrap(), LastUse::Never);
+        assert_eq!(store.host.begin_use(login("bot")).await.unwrap(), LastUse::Unknown);
+        assert_eq!(store.host.begin_use(login("other")).await.unwrap(), LastUse::Never);
     }
 }

@@ -201,7 +201,7 @@ mod tests {
     }
 
     fn wanted(store: &Store) -> Vec<(Option<u64>, String)> {
-        let wanted = at_once(store.list_wanted()).unwrap();
+        let wanted = at_once(store.host.list_wanted()).unwrap();
         wanted.into_iter().map(|wanted| (wanted.id.map(|id| id.0), wanted.login.to_string())).collect()
     }
 
@@ -219,7 +219,7 @@ mod tests {
         let store = &fixture.store;
         assert_eq!(wanted(store), [named(7, "shop")]);
         fixture.commit("1", vec![unwant(7)]).await;
-        store.save_seed(login("shop"), login("bot")).await.unwrap();
+        store.host.save_seed(login("shop"), login("bot")).await.unwrap();
         assert_eq!(wanted(store), []);
         fixture.commit("2", vec![want(7, "shop")]).await;
         assert_eq!(wanted(store), [named(7, "shop")]);
@@ -229,12 +229,12 @@ mod tests {
     async fn a_channel_goes_to_the_account_that_is_configured_now() {
         let fixture = Fixture::with_channel().await;
         let store = &fixture.store;
-        store.save_seed(login("shop"), login("other_bot")).await.unwrap();
-        assert_eq!(store.list_wanted().await.unwrap()[0].account, bot("other_bot"));
+        store.host.save_seed(login("shop"), login("other_bot")).await.unwrap();
+        assert_eq!(store.host.list_wanted().await.unwrap()[0].account, bot("other_bot"));
         let record = store.load_channel(CHANNEL).await.unwrap().unwrap();
         assert_eq!((record.bot, record.revision), (bot("other_bot"), Revision(2)));
         fixture.commit("1", vec![unwant(7)]).await;
-        store.save_seed(login("shop"), login("bot")).await.unwrap();
+        store.host.save_seed(login("shop"), login("bot")).await.unwrap();
         assert_eq!(
             (wanted(store), store.load_channel(CHANNEL).await.unwrap().unwrap().bot),
             (vec![], bot("other_bot"))
@@ -245,12 +245,12 @@ mod tests {
     async fn seeds_and_learnt_leaves_are_in_the_audit() {
         let fixture = Fixture::with_channel().await;
         let store = &fixture.store;
-        store.save_seed(login("shop"), login("bot")).await.unwrap();
-        store.save_seed(login("shop"), login("other_bot")).await.unwrap();
+        store.host.save_seed(login("shop"), login("bot")).await.unwrap();
+        store.host.save_seed(login("shop"), login("other_bot")).await.unwrap();
         fixture.commit("1", vec![unwant(7), unwant(7), unwant(8)]).await;
-        store.save_seed(login("shop"), login("bot")).await.unwrap();
-        store.save_seed(login("store"), login("bot")).await.unwrap();
-        store.save_channel_id(login("store"), CHANNEL).await.unwrap();
+        store.host.save_seed(login("shop"), login("bot")).await.unwrap();
+        store.host.save_seed(login("store"), login("bot")).await.unwrap();
+        store.host.save_channel_id(login("store"), CHANNEL).await.unwrap();
         fixture.commit("2", vec![want(7, "store")]).await;
         assert_eq!(
             fixture.audited(),
@@ -269,17 +269,22 @@ mod tests {
     async fn a_leave_wins_over_a_seed_of_the_channels_new_login() {
         let fixture = Fixture::with_channel().await;
         fixture.commit("1", vec![unwant(7)]).await;
-        fixture.store.save_seed(login("store"), login("bot")).await.unwrap();
+        fixture.store.host.save_seed(login("store"), login("bot")).await.unwrap();
         assert_eq!(wanted(&fixture.store), [named(None, "store")], "nobody knows yet whose login that is");
-        fixture.store.save_channel_id(login("store"), CHANNEL).await.unwrap();
+        fixture.store.host.save_channel_id(login("store"), CHANNEL).await.unwrap();
         assert_eq!(wanted(&fixture.store), []);
     }
 
     #[tokio::test]
     async fn the_first_id_of_a_login_stays() {
         let fixture = Fixture::with_channel().await;
-        fixture.store.save_channel_id(login("shop"), ChannelId(8)).await.unwrap();
-        fixture.store.save_channel_id(login("never-seeded".replace('-', "_").as_str()), ChannelId(9)).await.unwrap();
+        fixture.store.host.save_channel_id(login("shop"), ChannelId(8)).await.unwrap();
+        fixture
+            .store
+            .host
+            .save_channel_id(login("never-seeded".replace('-', "_").as_str()), ChannelId(9))
+            .await
+            .unwrap();
         assert_eq!(wanted(&fixture.store), [named(7, "shop")]);
         assert_eq!(fixture.list_known_ids(), [CHANNEL]);
     }
@@ -313,12 +318,12 @@ mod tests {
     #[tokio::test]
     async fn each_change_is_reported_to_the_accounts_that_it_concerns_and_to_no_other() {
         let fixture = Fixture::with_channel().await;
-        let mut changes = fixture.store.wanted_changes();
+        let mut changes = fixture.store.host.wanted_changes();
         let mut reported =
             || std::iter::from_fn(|| changes.try_recv().ok()).map(|login| login.to_string()).collect::<Vec<_>>();
         fixture.commit("1", vec![save("key", "")]).await;
-        fixture.store.save_seed(login("shop"), login("bot")).await.unwrap();
-        fixture.store.save_channel_id(login("shop"), CHANNEL).await.unwrap();
+        fixture.store.host.save_seed(login("shop"), login("bot")).await.unwrap();
+        fixture.store.host.save_channel_id(login("shop"), CHANNEL).await.unwrap();
         let conflict =
             Commit { noted: vec![(Scope::Setup { channel: CHANNEL }, Revision(9))], ..commit("2", vec![unwant(7)]) };
         assert_eq!(fixture.store.commit(conflict).await.unwrap(), Committed::Conflict);
@@ -327,17 +332,17 @@ mod tests {
         assert_eq!(reported(), ["bot"]);
         fixture.commit("3", vec![save("key", ""), want(7, "shop")]).await;
         assert_eq!(reported(), ["bot"]);
-        fixture.store.save_seed(login("other"), login("other_bot")).await.unwrap();
+        fixture.store.host.save_seed(login("other"), login("other_bot")).await.unwrap();
         assert_eq!(reported(), ["other_bot"]);
-        fixture.store.save_channel_id(login("other"), ChannelId(8)).await.unwrap();
+        fixture.store.host.save_channel_id(login("other"), ChannelId(8)).await.unwrap();
         assert_eq!(reported(), ["other_bot"]);
-        fixture.store.save_seed(login("other"), login("bot")).await.unwrap();
+        fixture.store.host.save_seed(login("other"), login("bot")).await.unwrap();
         assert_eq!(reported(), ["bot", "other_bot"], "the account that has to leave, too");
-        fixture.store.learn_bot(login("better_bot"), AccountId(1)).await.unwrap();
+        fixture.store.host.learn_bot(login("better_bot"), AccountId(1)).await.unwrap();
         assert_eq!(reported(), [""; 0]);
-        fixture.store.learn_bot(login("bot"), AccountId(2)).await.unwrap();
+        fixture.store.host.learn_bot(login("bot"), AccountId(2)).await.unwrap();
         assert_eq!(reported(), ["bot"]);
-        fixture.store.learn_bot(login("best_bot"), AccountId(2)).await.unwrap();
+        fixture.store.host.learn_bot(login("best_bot"), AccountId(2)).await.unwrap();
         assert_eq!(reported(), ["best_bot", "bot"], "renamed");
     }
 
@@ -345,22 +350,23 @@ mod tests {
     async fn what_is_wanted_of_one_account_or_channel_is_asked_for_without_the_others() {
         let fixture = Fixture::with_channel().await;
         let store = &fixture.store;
-        store.save_seed(login("other"), login("other_bot")).await.unwrap();
-        store.save_seed(login("market"), login("bot")).await.unwrap();
+        store.host.save_seed(login("other"), login("other_bot")).await.unwrap();
+        store.host.save_seed(login("market"), login("bot")).await.unwrap();
         let list = |account: &str| {
-            let wanted = at_once(store.list_wanted_of(&login(account))).unwrap();
+            let wanted = at_once(store.host.list_wanted_of(&login(account))).unwrap();
             wanted.into_iter().map(|channel| channel.login.to_string()).collect::<Vec<_>>()
         };
         assert_eq!((list("bot"), list("other_bot")), (named_all(&["market", "shop"]), named_all(&["other"])));
-        let is_wanted = |id, name: &str| at_once(store.is_wanted(ChannelId(id), &login(name))).unwrap();
+        let is_wanted = |id, name: &str| at_once(store.host.is_wanted(ChannelId(id), &login(name))).unwrap();
         assert_eq!([is_wanted(7, "renamed"), is_wanted(8, "shop"), is_wanted(8, "market")], [true, false, true]);
         let id = |id, name: &str| BotAccount { id: Some(AccountId(id)), ..bot(name) };
-        let counts = |accounts: [BotAccount; 3]| accounts.map(|account| at_once(store.count_wanted(&account)).unwrap());
+        let counts =
+            |accounts: [BotAccount; 3]| accounts.map(|account| at_once(store.host.count_wanted(&account)).unwrap());
         assert_eq!(counts([bot("bot"), bot("other_bot"), id(1, "bot")]), [2, 1, 2], "nobody has logged in");
-        store.learn_bot(login("bot"), AccountId(1)).await.unwrap();
+        store.host.learn_bot(login("bot"), AccountId(1)).await.unwrap();
         assert_eq!(counts([bot("bot"), id(2, "bot"), id(1, "renamed")]), [2, 0, 2]);
-        assert_eq!(store.list_channels_of(&id(1, "bot")).await.unwrap(), [CHANNEL]);
-        assert_eq!(store.list_channels_of(&id(2, "bot")).await.unwrap(), []);
+        assert_eq!(store.host.list_channels_of(&id(1, "bot")).await.unwrap(), [CHANNEL]);
+        assert_eq!(store.host.list_channels_of(&id(2, "bot")).await.unwrap(), []);
         fixture.commit("1", vec![unwant(7)]).await;
         assert_eq!((is_wanted(7, "shop"), counts([bot("bot"), bot("other_bot"), bot("third")])), (false, [1, 1, 0]));
     }

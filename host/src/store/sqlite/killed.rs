@@ -121,8 +121,8 @@ fn commit_until_killed(path: &Path) {
     let store = Arc::new(open(path));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
-        store.save_seed(login("shop"), login("bot")).await.unwrap();
-        store.save_channel_id(login("shop"), CHANNEL).await.unwrap();
+        store.host.save_seed(login("shop"), login("bot")).await.unwrap();
+        store.host.save_channel_id(login("shop"), CHANNEL).await.unwrap();
         let tasks: Vec<_> = (0..TASKS).map(|task| tokio::spawn(commit_for_ever(Arc::clone(&store), task))).collect();
         for task in tasks {
             task.await.unwrap();

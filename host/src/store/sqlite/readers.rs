@@ -110,13 +110,13 @@ mod tests {
             tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(writing));
             readers.into_iter().for_each(|reader| reader.join().unwrap());
         });
-        assert!(fixture.store.sqlite.readers.idle().len() <= fixture.store.sqlite.readers.most_idle);
+        assert!(fixture.store.database.sqlite.readers.idle().len() <= fixture.store.database.sqlite.readers.most_idle);
     }
 
     #[tokio::test]
     async fn a_read_connection_cannot_write() {
         let fixture = Fixture::with_channel().await;
-        let written = fixture.store.read(|connection| connection.execute("DELETE FROM channels", []));
+        let written = fixture.store.database.read(|connection| connection.execute("DELETE FROM channels", []));
         assert_eq!(written.unwrap_err().to_string(), "database: attempt to write a readonly database");
         assert!(fixture.store.load_channel(CHANNEL).await.unwrap().is_some());
     }

@@ -241,7 +241,7 @@ mod tests {
 
     /// Returns when `orders` orders wait behind the one that blocks.
     async fn until_waiting(fixture: &Fixture, orders: usize) {
-        let queue = fixture.store.sqlite.writer.queue.as_ref().unwrap();
+        let queue = fixture.store.database.sqlite.writer.queue.as_ref().unwrap();
         while queue.max_capacity() - queue.capacity() < orders {
             yield_now().await;
         }
@@ -252,7 +252,7 @@ mod tests {
         job: impl FnOnce(&Connection) -> Result<(), StoreError> + Send + 'static,
     ) -> JoinHandle<Result<(), StoreError>> {
         let store = Arc::clone(&fixture.store);
-        tokio::spawn(async move { store.write(|answer| Write::Test { job: Box::new(job), answer }).await })
+        tokio::spawn(async move { store.database.write(|answer| Write::Test { job: Box::new(job), answer }).await })
     }
 
     fn spawn_commit(fixture: &Fixture, id: &str, effects: Vec<Effect>) -> JoinHandle<Result<Committed, StoreError>> {

@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 use prost::Message;
 
-use super::Waiting;
+use super::waiting::Waiting;
 use crate::domain::ports::Moment;
 use crate::domain::trace::{FinishedTrace, Step};
 

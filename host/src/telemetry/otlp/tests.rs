@@ -15,6 +15,7 @@ use crate::domain::id::{ChannelId, Origin};
 use crate::domain::ports::Moment;
 use crate::domain::server::ServerAddress;
 use crate::domain::trace::{Step, Trace, TraceParent, TraceSubject};
+use crate::telemetry::Telemetry;
 
 /// A collector on this machine: what it was sent, and its path and headers.
 struct Receiver {
@@ -66,6 +67,11 @@ fn start(receiver: &Receiver, headers: Option<&str>) -> (Arc<Telemetry>, Exporte
     (Arc::new(telemetry), exporter.unwrap())
 }
 
+fn noting(telemetry: &Arc<Telemetry>) -> impl Fn(&'static str, u64) + Send + Sync + 'static {
+    let telemetry = Arc::clone(telemetry);
+    move |fate, traces| telemetry.note_traces(fate, traces)
+}
+
 fn begin(telemetry: &Telemetry) -> (Trace, std::time::Instant) {
     begin_below(telemetry, None)
 }
@@ -94,7 +100,7 @@ async fn a_call_that_its_caller_traces_is_a_step_of_that_trace() {
     assert!(!begin_below(&telemetry, parent(false)).0.is_on(), "its caller does not record it");
     let stop = CancellationToken::new();
     stop.cancel();
-    exporter.run(telemetry.clone(), stop).await;
+    exporter.run(noting(&telemetry), stop).await;
 
     let spans = receiver.spans();
     let [root, step] = spans.as_slice() else { panic!("{spans:?}") };
@@ -122,7 +128,7 @@ async fn an_invocation_is_one_trace_with_its_steps_below_it() {
     drop(trace);
     let stop = CancellationToken::new();
     stop.cancel();
-    exporter.run(telemetry.clone(), stop).await;
+    exporter.run(noting(&telemetry), stop).await;
 
     let spans = receiver.spans();
     let root = &spans[0];
@@ -164,7 +170,7 @@ async fn traces_leave_while_the_host_runs() {
     let receiver = Receiver::start(StatusCode::OK).await;
     let (telemetry, exporter) = start(&receiver, None);
     let stop = CancellationToken::new();
-    let running = tokio::spawn(exporter.run(telemetry.clone(), stop.clone()));
+    let running = tokio::spawn(exporter.run(noting(&telemetry), stop.clone()));
     (0..BATCH).for_each(|_| drop(begin(&telemetry)));
     receiver.arrived.notified().await;
     assert_eq!(receiver.spans().len(), BATCH);
@@ -179,7 +185,7 @@ async fn what_is_refused_or_finds_no_room_is_lost_and_counted() {
     (0..QUEUE + 10).for_each(|_| drop(begin(&telemetry)));
     let stop = CancellationToken::new();
     stop.cancel();
-    exporter.run(telemetry.clone(), stop).await;
+    exporter.run(noting(&telemetry), stop).await;
     let text = telemetry.render_metrics(Vec::new());
     let expected = format!("twitchy_traces_total{{result=\"lost\"}} {}", QUEUE + 10);
     assert!(text.lines().any(|line| line == expected), "{text}");

@@ -1,18 +1,22 @@
 //! Secret settings: entered here, sealed, and shown to nobody.
 
+use std::collections::BTreeMap;
+
 use tracing::error;
 
-use super::Secrets;
 use crate::domain::effect::{Effect, SecretEffect};
 use crate::domain::id::ChannelId;
 use crate::domain::manifest::SettingKind;
-use crate::http::Api;
 use crate::http::error::ApiError;
 use crate::http::error::refusals::INTERNAL;
+use crate::http::state::Api;
 use crate::setup::module::ModuleSetup;
 use crate::setup::module_change::{ModuleChangeError, Problem};
 use crate::vault::SecretId;
 use crate::vault::error::{SECRET_TEXT, SealError};
+
+/// By key; None forgets it.
+pub(super) type Secrets = BTreeMap<String, Option<secrecy::SecretString>>;
 
 /// The effects that enter and forget them. One of a setting that is there no more can still be forgotten.
 pub(super) async fn seal_all(

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::wanted::{show_grants, show_terms};
 use crate::domain::manifest::{Manifest, SettingKind};
 use crate::domain::timestamp::write_timestamp;
-use crate::http::Api;
 use crate::http::error::ApiError;
 use crate::http::shapes::channel_module::{
     Blown, ChannelModule, ChannelModuleState, LATEST, StorageUse, WaitingVersion,
 };
 use crate::http::shapes::module::Source;
+use crate::http::state::Api;
 use crate::setup::channel::ChannelSetup;
 use crate::setup::module::ModuleSetup;
 use crate::setup::module_change::{ModuleChange, as_change};

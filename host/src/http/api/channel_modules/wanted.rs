@@ -1,6 +1,6 @@
 //! A channel's module, as it is wanted.
 
-use super::Secrets;
+use super::secrets::Secrets;
 use crate::domain::amount::Amount;
 use crate::domain::manifest::{Caps, Grants};
 use crate::domain::role::Role;

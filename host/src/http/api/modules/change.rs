@@ -8,16 +8,16 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::{find_listed, report, revision_of, show};
+use super::answers::{find_listed, report, revision_of, show};
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::version::Canary;
-use crate::http::Api;
 use crate::http::api::path::{ModulePath, VersionPath};
 use crate::http::error::ApiError;
 use crate::http::principal::Principal;
 use crate::http::request::body::{Json, Path, Query};
 use crate::http::request::precondition::IfMatch;
 use crate::http::shapes::module::{ModuleDetail, NewCanary, RollbackWish};
+use crate::http::state::Api;
 use crate::modules::catalogue::Listed;
 use crate::modules::plan::Action;
 

@@ -35,7 +35,7 @@ const KILLED_FOR: Duration = Duration::from_secs(30);
 
 /// `most` is how many bytes a component of its size class may have, and `hint` is [`find_hint`]'s.
 pub(super) fn refuse_size(most: usize, hint: &str) -> ApiError {
-    TOO_LARGE.because(format!("The component may be {} at the most{hint}.", show_bytes(most)))
+    ApiError::because(TOO_LARGE, format!("The component may be {} at the most{hint}.", show_bytes(most)))
 }
 
 /// `hint` is [`find_hint`]'s.
@@ -44,21 +44,21 @@ pub(super) fn refuse_component(error: &CompileError, hint: &str) -> ApiError {
     let hinted = || sentence(&format!("{error}{hint}"));
     match error {
         CompileError::TooLarge(mebibytes) => refuse_size(*mebibytes << 20, hint),
-        CompileError::SizeClass => SIZE_CLASS_NOT_ALLOWED.because(told()),
-        CompileError::Precompiled => PRECOMPILED.because(told()),
-        CompileError::Invalid(_) => INVALID_COMPONENT.because(told()),
-        CompileError::TooComplex(_) => OVER_CEILING.because(hinted()),
-        CompileError::Contract(_) => CONTRACT_MISMATCH.because(told()),
-        CompileError::ContractVersion(_) => UNSUPPORTED_CONTRACT.because(told()),
-        CompileError::UnknownImports(_) => UNKNOWN_IMPORT.because(told()),
-        CompileError::CompileTime => COMPILE_OUT_OF_TIME.because(hinted()),
-        CompileError::CompileMemory => COMPILE_OUT_OF_MEMORY.because(hinted()),
-        CompileError::Killed => COMPILE_INTERRUPTED.because(told()).retry_after(KILLED_FOR),
-        CompileError::BudgetSpent(wait) => COMPILE_BUDGET_SPENT.because(told()).retry_after(*wait),
-        CompileError::Compiler(_) => COMPILE_FAILED.because(told()),
+        CompileError::SizeClass => ApiError::because(SIZE_CLASS_NOT_ALLOWED, told()),
+        CompileError::Precompiled => ApiError::because(PRECOMPILED, told()),
+        CompileError::Invalid(_) => ApiError::because(INVALID_COMPONENT, told()),
+        CompileError::TooComplex(_) => ApiError::because(OVER_CEILING, hinted()),
+        CompileError::Contract(_) => ApiError::because(CONTRACT_MISMATCH, told()),
+        CompileError::ContractVersion(_) => ApiError::because(UNSUPPORTED_CONTRACT, told()),
+        CompileError::UnknownImports(_) => ApiError::because(UNKNOWN_IMPORT, told()),
+        CompileError::CompileTime => ApiError::because(COMPILE_OUT_OF_TIME, hinted()),
+        CompileError::CompileMemory => ApiError::because(COMPILE_OUT_OF_MEMORY, hinted()),
+        CompileError::Killed => ApiError::because(COMPILE_INTERRUPTED, told()).retry_after(KILLED_FOR),
+        CompileError::BudgetSpent(wait) => ApiError::because(COMPILE_BUDGET_SPENT, told()).retry_after(*wait),
+        CompileError::Compiler(_) => ApiError::because(COMPILE_FAILED, told()),
         CompileError::Run(InvokeError::Busy) | CompileError::Busy => ApiError::busy(BUSY_FOR),
-        CompileError::Run(fault) if fault.blame() == Blame::Guest => INFO_FAILED.because(told()),
-        CompileError::Info(_) => INVALID_INFO.because(told()),
+        CompileError::Run(fault) if fault.blame() == Blame::Guest => ApiError::because(INFO_FAILED, told()),
+        CompileError::Info(_) => ApiError::because(INVALID_INFO, told()),
         CompileError::Run(_) | CompileError::Host(_) => {
             error!(%error, "an upload fails");
             INTERNAL.into()
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_worth_another_try_is_told_so_and_not_kept() {
+    fn what_is_worth_another_try_says_so_and_is_not_kept() {
         let told = |error: &CompileError| {
             let response = refuse_component(error, "").into_response();
             let wait = response.headers().get(RETRY_AFTER).map(|wait| wait.to_str().unwrap().to_owned());

@@ -9,20 +9,20 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
+use super::answers::report;
 use super::change::parse_channels;
 use super::paced_body::PacedBody;
 use super::refusal::{BUSY_FOR, find_hint, refuse_component, refuse_size};
-use super::report;
 use super::shown::show_uploaded;
 use crate::domain::manifest::SizeClass;
-use crate::http::Api;
 use crate::http::error::ApiError;
 use crate::http::error::refusals::{INTERNAL, TOO_LARGE};
 use crate::http::openapi::formats::Binary;
 use crate::http::principal::Principal;
 use crate::http::request::body::{Json, Query, check_encoding, has_content_type, read_body, refuse_media_type};
-use crate::http::server::throttle::Quota;
+
 use crate::http::shapes::module::{Class, VersionDetail};
+use crate::http::state::Api;
 use crate::modules::versions::Published;
 use crate::sandbox::compile::compiler::Uploader;
 use crate::sandbox::compile::workshop::Upload;
@@ -30,28 +30,6 @@ use crate::sandbox::compile::workshop::Upload;
 const WASM: &str = "application/wasm";
 /// What clients send that were generated for bytes of any kind.
 const BYTES: &str = "application/octet-stream";
-
-/// Bodies that are read at once. Each is in memory as far as it has come.
-const MOST_READ: usize = 12;
-/// Uploads that are worked on at once. Each is in memory as a whole.
-const MOST_WORKED_ON: usize = 8;
-/// Of one key, in both states.
-const MOST_OF_A_KEY: usize = 2;
-/// For the operator alone, in both states: whatever creators do.
-const OF_OPERATOR: usize = 2;
-
-/// What holds uploads back.
-pub(in crate::http) struct Uploads {
-    read: Quota,
-    worked_on: Quota,
-}
-
-impl Default for Uploads {
-    fn default() -> Uploads {
-        let quota = |most| Quota::new(most, most - OF_OPERATOR, MOST_OF_A_KEY);
-        Uploads { read: quota(MOST_READ), worked_on: quota(MOST_WORKED_ON) }
-    }
-}
 
 /// How a component is uploaded.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]

@@ -1,0 +1,63 @@
+//! How the subcommands of `module` ask a host, and print its answer.
+
+use super::report;
+use crate::cli::api_client::{Answer, ApiClient, HostArguments, Question};
+
+use crate::cli::output;
+
+use crate::domain::id::{ChannelId, ModuleName};
+
+use hyper::Method;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Common {
+    #[command(flatten)]
+    pub(super) host: HostArguments,
+    /// Print the host's answer as JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl Common {
+    pub(super) fn client(&self) -> anyhow::Result<ApiClient> {
+        ApiClient::new(&self.host)
+    }
+
+    /// The answer as it was asked for: for a program, or for people.
+    pub(super) fn show<T: DeserializeOwned>(
+        &self,
+        answer: &Answer,
+        report: impl FnOnce(&T) -> String,
+    ) -> anyhow::Result<String> {
+        if self.json { output::to_json(&answer.body) } else { Ok(report(&answer.read()?)) }
+    }
+
+    /// The same of a list.
+    pub(super) async fn show_list<T: DeserializeOwned>(
+        &self,
+        client: &ApiClient,
+        path: &str,
+        report: impl FnOnce(&[T]) -> String,
+    ) -> anyhow::Result<String> {
+        if self.json {
+            return output::to_json(&client.list::<Value>(path).await?);
+        }
+        Ok(report(&client.list(path).await?))
+    }
+
+    /// Asks for a change of what is on the air; `what` says for people what is done then.
+    pub(super) async fn change_versions(&self, method: Method, path: String, what: &str) -> anyhow::Result<String> {
+        let answer = self.client()?.ask(Question::new(method, path)).await?;
+        self.show(&answer, |module| report::on_air(what, module))
+    }
+}
+
+pub(super) fn path_in_channel(channel: ChannelId, name: &ModuleName) -> String {
+    format!("/api/v1/channels/{channel}/modules/{name}")
+}
+
+pub(super) fn parse_version(text: &str) -> Result<semver::Version, String> {
+    text.parse().map_err(|_| "a version has three numbers, such as 1.2.0".to_owned())
+}

@@ -1,0 +1,57 @@
+//! What endpoints of modules have in common: what is shown, its revision, and the report of a change.
+
+use super::shown::{list_seen, show_detail};
+use crate::domain::effect::Revision;
+use crate::domain::id::ModuleName;
+use crate::http::error::ApiError;
+use crate::http::principal::Principal;
+use crate::http::request::body::Json;
+
+use crate::http::request::precondition::etag;
+
+use crate::http::state::Api;
+use crate::modules::catalogue::{Catalogue, Listed};
+use crate::modules::plan::Fates;
+use crate::telemetry::HostEvent;
+
+use axum::response::{IntoResponse, Response};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// Reports to listeners what became of versions, everywhere.
+pub(super) fn report(api: &Api, name: &ModuleName, fates: &Fates) {
+    for (version, fate) in fates {
+        let (module, version, change) = (name.clone(), version.clone(), *fate);
+        api.telemetry.note(HostEvent::Module { module, version, channel: None, change });
+    }
+}
+
+/// Another one after every change of the module's versions; of a canary's channels, those that `principal` may see: from
+/// all of them, whoever guesses could tell which they are.
+pub(super) fn revision_of(listed: &Listed, principal: &Principal) -> Revision {
+    let module = match listed {
+        Listed::Fixed(manifest) => return hash(manifest.digest.0),
+        Listed::Uploaded(module) => module,
+    };
+    let versions = module.versions.iter().map(|version| (version.manifest.digest.0, version.withdrawn_at));
+    let canary = module.canary.as_ref().map(|canary| (&canary.version, list_seen(canary, principal)));
+    hash((versions.collect::<Vec<_>>(), canary))
+}
+
+/// With the hasher's fixed keys: what was read before a restart is known after it.
+fn hash(shown: impl Hash) -> Revision {
+    let mut hasher = DefaultHasher::new();
+    shown.hash(&mut hasher);
+    Revision(hasher.finish())
+}
+
+pub(super) fn find_listed<'a>(catalogue: &'a Catalogue, name: &ModuleName) -> Result<&'a Listed, ApiError> {
+    catalogue.find(name).ok_or_else(|| ApiError::not_found("module"))
+}
+
+/// The module as it is now.
+pub(super) fn show(api: &Api, name: &ModuleName, principal: &Principal) -> Result<Response, ApiError> {
+    let catalogue = api.setup.catalogue();
+    let listed = find_listed(&catalogue, name)?;
+    let detail = show_detail(name, listed, api.setup.count_enabled(name), principal);
+    Ok((etag(revision_of(listed, principal)), Json(detail)).into_response())
+}

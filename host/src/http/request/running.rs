@@ -1,0 +1,41 @@
+//! The requests with an Idempotency-Key that have no answer yet.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::domain::principal::CallerId;
+use crate::http::error::ApiError;
+use crate::http::error::refusals::{IDEMPOTENCY_KEY_REUSED, IN_PROGRESS};
+
+/// A request's name: who sent it, and what they call it.
+pub(super) type Name = (CallerId, Box<str>);
+
+/// Requests under way, with what each asks for. Bounded by the requests of each caller that may be under way at once.
+#[derive(Default)]
+pub(in crate::http) struct Running(Arc<Mutex<HashMap<Name, [u8; 32]>>>);
+
+/// Runs until it is dropped.
+pub(super) struct Run {
+    all: Arc<Mutex<HashMap<Name, [u8; 32]>>>,
+    pub(super) name: Name,
+}
+
+impl Running {
+    pub(super) fn begin(&self, name: &Name, fingerprint: [u8; 32]) -> Result<Run, ApiError> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match all.get(name) {
+            Some(before) if *before == fingerprint => Err(IN_PROGRESS.into()),
+            Some(_) => Err(IDEMPOTENCY_KEY_REUSED.into()),
+            None => {
+                all.insert(name.clone(), fingerprint);
+                Ok(Run { all: self.0.clone(), name: name.clone() })
+            }
+        }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
+    }
+}

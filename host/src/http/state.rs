@@ -1,0 +1,119 @@
+//! What the endpoints work with.
+
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::chat::dispatch::Dispatch;
+use crate::config::HttpConfig;
+use crate::domain::id::ChannelId;
+use crate::domain::ports::{Clock, Moment};
+use crate::modules::publish::Publisher;
+use crate::modules::versions::Versions;
+use crate::sandbox::Sandbox;
+use crate::sandbox::world::World;
+use crate::setup::Setup;
+use crate::setup::channel::ChannelSetup;
+use crate::store::Store;
+use crate::telemetry::Telemetry;
+use crate::telemetry::reading::Readings;
+use crate::vault::Sealer;
+
+use super::entropy::Entropy;
+use super::error::ApiError;
+use super::openapi::served::Served;
+use super::readiness::Readiness;
+use super::request::running::Running;
+use super::server::callers::Gate;
+use super::server::throttle::{Listeners, Uploads};
+
+/// The host's long-lived parts, each made once. Clones are of the same parts.
+#[derive(Clone)]
+pub struct Host {
+    pub store: Arc<Store>,
+    pub setup: Arc<Setup>,
+    pub versions: Arc<Versions>,
+    pub sandbox: Arc<Sandbox>,
+    pub publisher: Arc<Publisher>,
+    pub dispatch: Arc<Dispatch>,
+    pub telemetry: Arc<Telemetry>,
+    pub sealer: Arc<Sealer>,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Host {
+    /// With the parts that `sandbox` has already.
+    pub fn new(
+        sandbox: Arc<Sandbox>,
+        publisher: Publisher,
+        dispatch: Arc<Dispatch>,
+        versions: Arc<Versions>,
+        sealer: Arc<Sealer>,
+    ) -> Host {
+        let World { store, setup, telemetry, clock, .. } = sandbox.world();
+        let (store, setup, telemetry, clock) = (store.clone(), setup.clone(), telemetry.clone(), clock.clone());
+        Host { store, setup, versions, sandbox, publisher: Arc::new(publisher), dispatch, telemetry, sealer, clock }
+    }
+}
+
+/// What endpoints work with: the host, and the API's own parts. They take it as `State<Arc<Api>>`.
+pub struct Api {
+    pub(super) host: Host,
+    pub(super) config: HttpConfig,
+    pub(super) readiness: Box<dyn Readiness>,
+    pub(super) entropy: Box<dyn Entropy>,
+    pub(super) readings: Readings,
+    /// When it is cancelled, answers that have no end of their own are over.
+    pub(super) stop: CancellationToken,
+    pub(super) gate: Gate,
+    pub(super) running: Running,
+    pub(super) uploads: Uploads,
+    pub(super) document: OnceLock<Served>,
+    pub(super) listeners: Listeners,
+    pub(super) begun: SystemTime,
+}
+
+impl Deref for Api {
+    type Target = Host;
+
+    fn deref(&self) -> &Host {
+        &self.host
+    }
+}
+
+impl Api {
+    pub fn new(
+        host: Host,
+        config: HttpConfig,
+        readiness: Box<dyn Readiness>,
+        entropy: Box<dyn Entropy>,
+        readings: Readings,
+        stop: CancellationToken,
+    ) -> Arc<Api> {
+        Arc::new(Api {
+            gate: Gate::new(&config),
+            begun: host.clock.now().wall,
+            host,
+            config,
+            readiness,
+            entropy,
+            readings,
+            stop,
+            running: Running::default(),
+            uploads: Uploads::default(),
+            document: OnceLock::new(),
+            listeners: Listeners::default(),
+        })
+    }
+
+    /// A channel's set-up, as it is in memory.
+    pub(super) fn find_channel(&self, channel: ChannelId) -> Result<ChannelSetup, ApiError> {
+        self.setup.find_channel(channel).ok_or_else(ApiError::no_channel)
+    }
+
+    pub fn now(&self) -> Moment {
+        self.clock.now()
+    }
+}
