@@ -12,20 +12,20 @@ use twitchy::modules::powers::Powers;
 
 mod arrows;
 mod budgets;
+mod circles;
 mod doors;
 mod errors;
 mod layout;
 mod names;
 mod source;
 
-const RULES: [fn(&Source) -> Vec<Finding>; 21] = [
+const RULES: [fn(&Source) -> Vec<Finding>; 22] = [
     arrows::imports_follow_the_arrows,
     arrows::commands_import_only_the_sdk,
     arrows::the_sdk_and_the_guests_stay_outside_the_host,
     budgets::a_file_is_short,
     budgets::a_function_is_short,
     doors::only_the_store_has_sql,
-    doors::the_stores_methods_are_in_three_files,
     doors::only_config_reads_the_environment,
     doors::only_the_output_prints,
     doors::only_the_setup_commits,
@@ -38,7 +38,9 @@ const RULES: [fn(&Source) -> Vec<Finding>; 21] = [
     doors::only_net_dials,
     errors::an_error_tells_its_cause_once,
     layout::a_parent_file_tells_what_it_promises,
+    layout::a_types_methods_are_in_its_file,
     names::names_say_what_they_mean,
+    names::no_name_has_a_struck_word,
     names::errors_read_as_parts_of_sentences,
 ];
 
@@ -47,8 +49,8 @@ fn the_sources_keep_the_rules() {
     let sources = read_sources();
     assert!(sources.iter().any(|source| source.path == "host/src/chat/dispatch.rs"), "the sources are elsewhere");
 
-    let findings: Vec<String> =
-        sources.iter().flat_map(|source| RULES.iter().flat_map(|rule| rule(source))).map(|f| f.to_string()).collect();
+    let by_file = sources.iter().flat_map(|source| RULES.iter().flat_map(|rule| rule(source)));
+    let findings: Vec<String> = by_file.chain(circles::list_circles(&sources)).map(|f| f.to_string()).collect();
 
     assert!(findings.is_empty(), "{} findings:\n{}", findings.len(), findings.join("\n"));
 }
@@ -81,6 +83,29 @@ fn each_capability_is_one_file_of_the_sandbox() {
         let path = workspace().join(format!("host/src/sandbox/calls/{capability}.rs"));
         let text = fs::read_to_string(&path).unwrap_or_default();
         assert!(text.contains("\nimpl Host for Run {\n"), "{capability} has no binding in {}", path.display());
+    }
+}
+
+/// A property that was moved would no longer play them.
+#[test]
+fn counterexamples_belong_to_a_property() {
+    let (kept, sources) = (workspace().join("host/proptest-regressions"), workspace().join("host/src"));
+    let mut folders = vec![kept.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("it was listed as a folder").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let below = path.strip_prefix(&kept).expect("it was found below").with_extension("rs");
+            let text = fs::read_to_string(sources.join(&below)).unwrap_or_default();
+            assert!(
+                text.contains("proptest!"),
+                "{} has no properties: move the counterexamples along",
+                below.display()
+            );
+        }
     }
 }
 

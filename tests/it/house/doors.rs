@@ -39,17 +39,6 @@ pub(super) fn only_the_setup_commits(source: &Source) -> Vec<Finding> {
     object(source, "only `setup.rs` commits: it reloads what was changed", |line| line.bare.contains("store.commit("))
 }
 
-/// With the methods in more files, a reader could not guess where to find one.
-pub(super) fn the_stores_methods_are_in_three_files(source: &Source) -> Vec<Finding> {
-    let files = ["host/src/store.rs", "host/src/store/channel.rs", "host/src/store/host.rs"];
-    if !is_part(source, "store") || files.contains(&source.path.as_str()) {
-        return Vec::new();
-    }
-    object(source, "the store's methods are in `store.rs`, `store/channel.rs` and `store/host.rs`", |line| {
-        line.bare.contains("impl Store {")
-    })
-}
-
 /// Within `twitch`, only the outbox may send a message; `irc/command` only formats it.
 pub(super) fn only_twitch_knows_irc(source: &Source) -> Vec<Finding> {
     if source.path.starts_with("host/fake-twitch/src/world") {
@@ -184,13 +173,6 @@ mod tests {
         check(only_the_store_has_sql, "let a = \"SELECT 1\";", &wrong, &right);
         check(only_the_store_has_sql, "use rusqlite::Connection;", &wrong, &right);
         check(only_the_store_has_sql, "// SELECT 1", &[], &wrong);
-    }
-
-    #[test]
-    fn a_method_of_the_store_in_another_file_is_found() {
-        let wrong = ["host/src/store/channel/setup.rs", "host/src/store/sqlite/open.rs"];
-        let right = ["host/src/store.rs", "host/src/store/channel.rs", "host/src/store/host.rs"];
-        check(the_stores_methods_are_in_three_files, "impl Store {", &wrong, &right);
     }
 
     #[test]

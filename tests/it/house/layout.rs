@@ -60,10 +60,61 @@ pub(super) fn a_parent_file_tells_what_it_promises(source: &Source) -> Vec<Findi
     findings
 }
 
+/// Elsewhere a reader could not guess the file of a method, and what is private would be open to a whole folder.
+pub(super) fn a_types_methods_are_in_its_file(source: &Source) -> Vec<Finding> {
+    if !source.is_host() {
+        return Vec::new();
+    }
+    let is_declared = |name: &str| {
+        source.program().any(|(_, line)| {
+            let declares = |keyword| line.bare.split_once(keyword).is_some_and(|(_, rest)| first_name(rest) == name);
+            ["struct ", "enum ", "union ", "trait "].into_iter().any(declares)
+        })
+    };
+    let impls = source.program().filter_map(|(number, line)| Some((number, name_of_impl(&line.bare)?)));
+    let rule = |name| format!("the methods of `{name}` are in the file that declares it");
+    impls.filter(|(_, name)| !is_declared(name)).map(|(number, name)| source.finding(number, rule(name))).collect()
+}
+
+/// The type that a line begins to give methods to.
+fn name_of_impl(code: &str) -> Option<&str> {
+    let rest = code.trim_start().strip_prefix("impl")?;
+    let mut depth = 0;
+    let end = rest.find(|c| {
+        depth += i32::from(c == '<') - i32::from(c == '>');
+        depth == 0 && c != '>'
+    });
+    let type_of = rest[end?..].trim_start();
+    (code.ends_with('{') && !type_of.contains(" for ")).then(|| first_name(type_of)).filter(|name| !name.is_empty())
+}
+
+fn first_name(text: &str) -> &str {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::source::objections;
     use super::*;
+
+    #[test]
+    fn a_method_far_from_its_type_is_found() {
+        let check = |text| objections(a_types_methods_are_in_its_file, "host/src/a.rs", text);
+        let found = ["host/src/a.rs:1: the methods of `A` are in the file that declares it"];
+        for wrong in ["impl A {", "impl<T: Into<B>> A<T> {", "impl A {\n}\n#[cfg(test)]\nmod sample {\nstruct A;\n}"] {
+            assert_eq!(check(wrong), found, "{wrong}");
+        }
+        for right in [
+            "struct A;\nimpl A {",
+            "pub enum A<T> {\n}\nimpl<T: Into<B>> A<T> {",
+            "impl Display for A {",
+            "impl<T> From<T> for A {",
+            "fn a() -> impl Iterator<Item = u8> {",
+            "#[cfg(test)]\nmod sample {\n    impl A {",
+        ] {
+            assert_eq!(check(right), Vec::<String>::new(), "{right}");
+        }
+    }
 
     #[test]
     fn a_stranger_at_the_top_is_found() {

@@ -11,6 +11,9 @@ const VERBS: [&str; 4] = ["get", "do", "handle", "process"];
 /// Vague words for people, in place of broadcaster, creator, operator or chatter. Twitch's payloads keep its words.
 const PEOPLE: [&str; 8] = ["user", "users", "viewer", "viewers", "streamer", "streamers", "owner", "owners"];
 
+/// Words for which the field has better ones: permit, queue, slot, in flight, reported, published.
+const STRUCK: [&str; 7] = ["seat", "lane", "place", "under_way", "told", "brought", "whoever"];
+
 pub(super) fn names_say_what_they_mean(source: &Source) -> Vec<Finding> {
     if !source.is_rust() {
         return Vec::new();
@@ -27,6 +30,54 @@ pub(super) fn names_say_what_they_mean(source: &Source) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Of files, types, functions and fields; variables live too shortly to mislead.
+pub(super) fn no_name_has_a_struck_word(source: &Source) -> Vec<Finding> {
+    if !source.is_host() {
+        return Vec::new();
+    }
+    let below = source.path.trim_start_matches("host/src/").trim_end_matches(".rs");
+    let files = below.split('/').map(|name| (1, name.to_owned()));
+    let declared = source.lines().flat_map(|(number, line)| {
+        let declared = list_declared(&line.bare).into_iter().filter(|(keyword, _)| *keyword != "let");
+        declared.map(move |(_, name)| (number, name))
+    });
+    let names = files.chain(declared).chain(list_fields(source));
+    names
+        .filter_map(|(number, name)| {
+            let words =
+                split_words(&name).iter().map(|word| format!("_{}", word.trim_end_matches('s'))).collect::<String>()
+                    + "_";
+            let struck = STRUCK.into_iter().find(|struck| words.contains(&format!("_{struck}_")))?;
+            Some(source.finding(number, format!("`{name}`: the field has a better word than `{struck}`")))
+        })
+        .collect()
+}
+
+/// The fields of structs and the variants of enums, with those of their own.
+fn list_fields(source: &Source) -> Vec<(usize, String)> {
+    let mut fields = Vec::new();
+    let mut open: Option<usize> = None;
+    for (number, line) in source.lines() {
+        let indent = line.text.len() - line.text.trim_start().len();
+        let is_start = ["struct ", "enum "]
+            .iter()
+            .any(|keyword| line.bare.trim_start().trim_start_matches("pub").contains(keyword));
+        match open {
+            Some(start) if line.text.trim() == "}" && indent == start => open = None,
+            Some(_) => {
+                let code = line.bare.replace("::", " ");
+                let typed =
+                    code.split(':').filter(|_| code.contains(':')).filter_map(|part| part.split_whitespace().last());
+                let first = line.bare.trim_start().split(|c: char| !c.is_alphanumeric() && c != '_').next();
+                fields.extend(typed.chain(first).map(|name| (number, name.to_owned())));
+            }
+            None if is_start && line.bare.trim_end().ends_with('{') => open = Some(indent),
+            None => {}
+        }
+    }
+    fields
 }
 
 fn check_name(kind: &str, name: &str, knows_twitch: bool) -> Option<String> {
@@ -113,6 +164,30 @@ mod tests {
         for right in ["fn find_channel() {", "fn get() {", "let x = a.get_mut(b);", "struct Done;", "// fn get_a()"] {
             assert_eq!(check(right), Vec::<String>::new(), "{right}");
         }
+    }
+
+    #[test]
+    fn a_struck_word_is_found() {
+        let check = |text| objections(no_name_has_a_struck_word, "host/src/a.rs", text);
+        for wrong in [
+            "struct SeatMap;",
+            "fn find_place() {",
+            "enum Heard {\n    Told(u8),\n}",
+            "pub struct A {\n    pub(super) calls_under_way: u64,\n}",
+            "enum B {\n    C { lane: u8, other: u8 },\n}",
+            "const LOST_TOLD_FOR: u8 = 1;",
+            "type Places = u8;",
+            "mod seats;",
+            "#[cfg(test)]\nmod tests {\n    fn whoever_asks_is_brought() {\n    }\n}",
+        ] {
+            assert_eq!(check(wrong).len(), 1, "{wrong}");
+        }
+        for right in ["fn replace() {", "struct Planet;", "fn a_way_under_it() {"] {
+            assert_eq!(check(right), Vec::<String>::new(), "{right}");
+        }
+        assert_eq!(check("// a place\nlet told = \"brought\";\nfn a() { SeatMap::new() }"), Vec::<String>::new());
+        assert_eq!(objections(no_name_has_a_struck_word, "host/src/web/seats.rs", "").len(), 1);
+        assert_eq!(objections(no_name_has_a_struck_word, "tests/it/a.rs", "fn told() {").len(), 0);
     }
 
     #[test]

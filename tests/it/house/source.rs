@@ -31,7 +31,7 @@ pub(super) struct Line {
     pub(super) code: String,
     /// The line without comments and without the contents of string literals.
     pub(super) bare: String,
-    /// The line is in a file of tests, or in `#[cfg(test)] mod tests`, which goes on to the file's end.
+    /// The line is in a file of tests, or in a `#[cfg(test)]` module.
     pub(super) is_test: bool,
 }
 
@@ -42,12 +42,15 @@ impl Source {
             || path.ends_with("/tests.rs")
             || ["/tests/", "/benches/"].iter().any(|folder| path.contains(folder));
         let raw: Vec<&str> = text.lines().collect();
-        let is_start = |pair: &[&str]| pair[0] == "#[cfg(test)]" && pair[1].starts_with("mod tests");
-        let tests_at = raw.windows(2).position(is_start).unwrap_or(raw.len());
+        let mut is_test = is_test_file;
         let line = |(index, text): (usize, &&str)| {
             let code = if is_rust { strip_comment(text) } else { text.to_string() };
             let bare = if is_rust { strip_strings(&code) } else { code.clone() };
-            Line { text: text.to_string(), code, bare, is_test: is_test_file || index >= tests_at }
+            let is_start = *text == "#[cfg(test)]" && raw.get(index + 1).is_some_and(|next| next.contains("mod "));
+            let is_end = raw[..index].ends_with(&["}"])
+                || matches!(raw[..index], [.., "#[cfg(test)]", declared] if declared.ends_with(';'));
+            is_test = is_test_file || is_start || is_test && !is_end;
+            Line { text: text.to_string(), code, bare, is_test }
         };
         Source { path: path.to_owned(), lines: raw.iter().enumerate().map(line).collect() }
     }
@@ -65,6 +68,11 @@ impl Source {
 
     pub(super) fn mark_as_test(&mut self) {
         self.lines.iter_mut().for_each(|line| line.is_test = true);
+    }
+
+    /// Whether all of it is for tests.
+    pub(super) fn is_test(&self) -> bool {
+        self.program().count() == 0
     }
 
     /// Whether this is a source of the host's own crate; `host/fake-twitch` is another crate.
@@ -127,7 +135,7 @@ fn strip_strings(code: &str) -> String {
 
 #[test]
 fn comments_strings_and_tests_are_told_apart() {
-    let text = "let a = \"b // c\"; // d\n/// e\n#[cfg(test)]\nmod tests {\n}";
+    let text = "let a = \"b // c\"; // d\n/// e\n#[cfg(test)]\nmod tests {\n}\nfn f() {}";
     let source = Source::new("host/src/a.rs", text);
     let lines: Vec<(&str, &str, bool)> =
         source.lines().map(|(_, line)| (line.code.as_str(), line.bare.as_str(), line.is_test)).collect();
@@ -139,6 +147,7 @@ fn comments_strings_and_tests_are_told_apart() {
             ("#[cfg(test)]", "#[cfg(test)]", true),
             ("mod tests {", "mod tests {", true),
             ("}", "}", true),
+            ("fn f() {}", "fn f() {}", false),
         ]
     );
 }
