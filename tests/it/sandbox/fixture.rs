@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use twitchy::balances::provider::BalanceProvider;
@@ -13,6 +13,7 @@ use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::invocation::Invocation;
 use twitchy::domain::manifest::{Manifest, ModuleSource, SizeClass};
 use twitchy::domain::message::{Channel, Reply};
+use twitchy::domain::trace::{FinishedTrace, Step, TakeTrace, Trace, TraceSubject};
 use twitchy::sandbox::Sandbox;
 use twitchy::sandbox::call::{Answer, Call, InvokeError};
 use twitchy::sandbox::compile::compiler::Uploader;
@@ -148,6 +149,20 @@ impl Fixture {
         call
     }
 
+    /// The call with a trace, whose steps are collected in `traces` when the call has ended.
+    pub(crate) fn traced(&self, mut call: Call, traces: &Arc<Traces>) -> Call {
+        let subject = TraceSubject {
+            parent: None,
+            channel: call.invocation.channel.id,
+            module: call.manifest.name.clone(),
+            version: call.manifest.version.clone(),
+            command: call.invocation.command.clone(),
+            origin: call.invocation.id.origin,
+        };
+        call.trace = Trace::begin(subject, self.world.clock.now(), traces.clone());
+        call
+    }
+
     pub(crate) async fn invoke(&self, manifest: &Arc<Manifest>) -> Result<Answer, InvokeError> {
         self.sandbox.invoke(self.call(manifest)).await
     }
@@ -163,6 +178,22 @@ impl Fixture {
         let balance = find_bundled("balance");
         let manifest = self.sandbox.add_module(balance, ModuleSource::Bundled, SizeClass::Small).await.unwrap();
         assert_eq!(text(self.invoke(&manifest).await), "you have 100 points");
+    }
+}
+
+/// The steps of each finished trace.
+#[derive(Default)]
+pub(crate) struct Traces(Mutex<Vec<Vec<Step>>>);
+
+impl Traces {
+    pub(crate) fn take(&self) -> Vec<Vec<Step>> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
+impl TakeTrace for Traces {
+    fn take_trace(&self, trace: FinishedTrace) {
+        self.0.lock().unwrap().push(trace.steps.iter().map(|taken| taken.step).collect());
     }
 }
 

@@ -1,20 +1,19 @@
 //! Uploaded modules that are not in memory: the first call loads each once, and others may evict it.
 
 use std::fs;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use tests::guests;
 use tokio::task::JoinSet;
-use twitchy::domain::id::Origin;
 use twitchy::domain::manifest::{Manifest, ModuleSource, SizeClass};
-use twitchy::domain::trace::{FinishedTrace, Step, TakeTrace, Trace, TraceSubject};
+use twitchy::domain::trace::Step;
 use twitchy::modules::publish::Runtime;
 use twitchy::sandbox::Sandbox;
 use twitchy::sandbox::call::InvokeError;
 use twitchy::sandbox::compile::workshop::Upload;
 
 use super::bytes;
-use super::fixture::{Fixture, Terms, UPLOADER, text};
+use super::fixture::{Fixture, Terms, Traces, UPLOADER, text};
 use crate::harness::find_bundled;
 use crate::limits::{NEVER, patient};
 
@@ -170,33 +169,14 @@ async fn a_call_that_has_to_compile_waits_for_no_upload() {
     uploads.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
-#[derive(Default)]
-struct Traces(Mutex<Vec<Vec<Step>>>);
-
-impl TakeTrace for Traces {
-    fn take_trace(&self, trace: FinishedTrace) {
-        self.0.lock().unwrap().push(trace.steps.iter().map(|taken| taken.step).collect());
-    }
-}
-
 #[tokio::test]
 async fn a_trace_shows_that_a_module_had_to_be_loaded() {
     let (fixture, sandbox, [echo, _]) = restarted(10).await;
     let traces = Arc::new(Traces::default());
     for _ in 0..2 {
-        let mut call = fixture.call(&echo);
-        let subject = TraceSubject {
-            parent: None,
-            channel: call.invocation.channel.id,
-            module: echo.name.clone(),
-            version: echo.version.clone(),
-            command: call.invocation.command.clone(),
-            origin: Origin::Chat,
-        };
-        call.trace = Trace::begin(subject, fixture.world.clock.now(), traces.clone());
-        sandbox.invoke(call).await.unwrap();
+        sandbox.invoke(fixture.traced(fixture.call(&echo), &traces)).await.unwrap();
     }
-    let steps = std::mem::take(&mut *traces.0.lock().unwrap());
+    let steps = traces.take();
     let [cold, warm] = steps.as_slice() else { panic!("{steps:?}") };
     assert!(cold.contains(&Step::Load) && !warm.contains(&Step::Load), "{steps:?}");
     assert_eq!(Step::Load.parent(), Some(Step::Invoke));

@@ -11,6 +11,7 @@ use tests::guests;
 use twitchy::domain::effect::{Committed, Effect, SecretEffect, StorageEffect};
 use twitchy::domain::id::{InvocationId, Origin};
 use twitchy::domain::manifest::Manifest;
+use twitchy::domain::trace::Step;
 use twitchy::sandbox::call::{Call, InvokeError};
 use twitchy::sandbox::calls::error::HostCallError;
 use twitchy::sandbox::calls::http::requests::Requests;
@@ -73,6 +74,16 @@ async fn a_module_asks_within_its_grants_and_the_bot_lives_on() {
         assert!(metrics.lines().any(|line| line == counted), "{counted}: {metrics}");
     }
     fixture.answers_balance().await;
+}
+
+#[tokio::test]
+async fn a_trace_shows_each_request_to_the_web() {
+    let internet = Internet::new();
+    let (fixture, manifest) = begin(&internet).await;
+    internet.answer(API, ok("hello"));
+    let (call, traces) = (call(&fixture, &manifest, "fetch", &[URL]), Arc::default());
+    fixture.sandbox.invoke(fixture.traced(call, &traces)).await.unwrap();
+    assert!(traces.take()[0].contains(&Step::Request));
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ use super::transaction::Transaction;
 use crate::domain::id::InvocationId;
 use crate::domain::manifest::{Capability, SettingKind};
 use crate::domain::ports::FindSecretError;
+use crate::domain::trace::Step;
 use crate::sandbox::bindings::twitchy::command::http::{Host, HttpError, Request, Response};
 use crate::sandbox::web::client::Order;
 use crate::sandbox::web::header::{list_secret_keys, prepare_headers};
@@ -78,7 +79,10 @@ pub async fn send(run: &mut Transaction, request: WebRequest) -> Result<WebRespo
     let (bytes, sent) = match left.filter(|_| has_time) {
         None => (0, Err(SendRequestError::OverBudget)),
         Some(left) => {
-            let sent = send_now(run, &request, place, &requests, left).await?;
+            let sent = {
+                let _requests = run.call().trace.enter(Step::Request);
+                send_now(run, &request, place, &requests, left).await?
+            };
             let received = match &sent {
                 Ok(response) => response_bytes(response),
                 // The bytes that were read before the limit count as well.
