@@ -1,8 +1,7 @@
-//! The server: connections in, requests through the gate to the router, and the end.
+//! The server: accepts connections, passes requests through the gate to the router, and shuts down.
 //!
-//! Guarantees: connections are bounded, by address too, and one that is slow or silent is given up; an answer reaches a
-//! client that is still sending. Not here: the endpoints, and what a caller may ask of them, which is the table of
-//! `access`.
+//! Guarantees: connections are bounded, in total and by address; a slow or silent one is closed; an answer reaches a
+//! client that is still sending. Not here: the endpoints, and the permissions of callers (the table of `access`).
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -39,25 +38,25 @@ use address::{AddressGroup, Peer};
 use linger::{LeftUnread, Lingering, Watched};
 use throttle::InFlight;
 
-/// Bytes of a request's head.
+/// Largest head of a request, in bytes.
 const LARGEST_HEAD: usize = 32 << 10;
-/// For a caller to read some of the answer.
+/// A connection is closed when its client reads nothing of an answer for this long.
 const READS_WITHIN: Duration = Duration::from_secs(30);
-/// Requests that run may hold up the end.
+/// How long a shutdown waits for running requests.
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
-/// After a connection that could not be accepted, most likely for want of file descriptors.
+/// Delay after a connection that could not be accepted, most likely for want of file descriptors.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Answers until `shutdown`; then requests that run may end, within five seconds.
+/// Answers requests until `shutdown`. Running requests may then end within five seconds.
 ///
-/// A stranger may have an eighth of all connections, so that one alone cannot keep the others out; a trusted proxy may have
-/// all. Where all are taken, new ones wait in the system's queue.
+/// One address may hold an eighth of all connections, so that a single stranger cannot keep the others out. A trusted
+/// proxy may hold all. When all are in use, new connections wait in the system's queue.
 pub async fn serve(listener: TcpListener, router: Router, config: HttpConfig, shutdown: CancellationToken) {
     let permits = Arc::new(Semaphore::new(config.connections));
     let of_address = InFlight::new((config.connections / 8).max(1));
     let mut connections = JoinSet::new();
     loop {
-        // Those that have ended are let go of as new ones come.
+        // Removes ended connections; otherwise the set would grow with every connection.
         while connections.try_join_next().is_some() {}
         let accepted = tokio::select! {
             accepted = accept(&listener, &permits) => accepted,
@@ -85,7 +84,7 @@ pub async fn serve(listener: TcpListener, router: Router, config: HttpConfig, sh
 
 type Accepted = (TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit);
 
-/// None where it did not work.
+/// `None`: accepting failed, and the failure is logged.
 async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> Option<Accepted> {
     let permit = permits.clone().acquire_owned().await.ok()?;
     match listener.accept().await {
@@ -99,13 +98,13 @@ async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> Option<Acce
 }
 
 async fn answer(stream: TcpStream, peer: SocketAddr, router: Router, head_within: Duration, stop: CancellationToken) {
-    // An answer is small, and should not wait for a second one.
+    // Nagle's algorithm would delay a small answer until more data follows.
     stream.set_nodelay(true).ok();
     let left = LeftUnread::default();
     let stream = Lingering::new(break_stalled(stream), left.clone());
     let at_stop = left.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        // The request before was read to its end: there would be no next one otherwise.
+        // hyper reads a further request only after the end of the previous one.
         left.reset();
         let (router, left) = (router.clone(), left.clone());
         async move {
@@ -123,7 +122,7 @@ async fn answer(stream: TcpStream, peer: SocketAddr, router: Router, head_within
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {
-            // An idle connection has nothing to read on.
+            // The unread rest of an earlier request must not hold up the shutdown.
             at_stop.reset();
             connection.as_mut().graceful_shutdown();
             connection.await
@@ -134,8 +133,8 @@ async fn answer(stream: TcpStream, peer: SocketAddr, router: Router, head_within
     }
 }
 
-/// Breaks where nothing of what is written leaves for a while. A caller that does not read would otherwise keep its connection, and
-/// what waits for it in the system's memory, for as long as it likes.
+/// Fails a write that makes no progress for [`READS_WITHIN`]. A client that does not read would otherwise keep its
+/// connection, and the unsent data in the system's memory, for as long as it likes.
 fn break_stalled<S: AsyncRead + AsyncWrite>(stream: S) -> Pin<Box<TimeoutStream<S>>> {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(READS_WITHIN));

@@ -1,4 +1,4 @@
-//! Where a request comes from, and which host it is meant for.
+//! The address that a request comes from, and the host that it is meant for.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -10,7 +10,7 @@ use crate::config::address::{HostName, Network};
 
 const THIS_MACHINE: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
-/// Headers that proxies, load balancers and content networks add to what they pass on.
+/// Headers that proxies, load balancers and content delivery networks add to forwarded requests.
 const FORWARDED: [&str; 9] = [
     "via",
     "x-real-ip",
@@ -24,12 +24,12 @@ const FORWARDED: [&str; 9] = [
 ];
 const FORWARDED_PREFIXES: [&str; 4] = ["forwarded", "x-forwarded-", "x-original-", "cf-"];
 
-/// The other end of the connection; the server puts it into each request.
+/// The remote address of the connection. The server adds it to the extensions of each request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
-/// What counts as one caller without a key: an IPv4 address, or the 64 bits that an IPv6 network begins with, within
-/// which anybody may have as many addresses as they like.
+/// A caller without a key: an IPv4 address, or a 64-bit IPv6 network, in which one caller may have any number of
+/// addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::http) struct AddressGroup(IpAddr);
 
@@ -45,23 +45,23 @@ impl From<IpAddr> for AddressGroup {
     }
 }
 
-/// The caller's address: the peer's, unless that is a trusted proxy. Then the last address in X-Forwarded-For counts, and
-/// so on leftwards as long as it is a trusted proxy's too: whatever stands further left, the caller may have written.
+/// The caller's address. This is the peer's address, unless the peer is a trusted proxy. Then it is the last address in
+/// X-Forwarded-For that is not a trusted proxy's. Addresses further left may be forged by the caller.
 pub(in crate::http) fn find_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
     let mut address = peer.to_canonical();
     let values = headers.get_all("x-forwarded-for");
     let mut forwarded = values.iter().rev().flat_map(|value| value.to_str().unwrap_or_default().rsplit(','));
     while is_trusted(address) {
-        // A proxy that writes nonsense hides its caller: it stands for all of them.
+        // Without a readable entry the caller is unknown, so all callers of this proxy count as the proxy.
         let Some(before) = forwarded.next().and_then(|text| parse_forwarded(text.trim())) else { break };
         address = before.to_canonical();
     }
     address
 }
 
-/// Whether it is certain that a request comes from an address of `[http] metrics_from`. What a proxy passed on is its
-/// caller's; where the proxy does not say whose, or is not trusted, it may be anybody's.
+/// Whether a request certainly comes from an address of `[http] metrics_from`. A forwarded request comes from the
+/// caller that the proxy names. If the proxy is not trusted, or names no caller, the origin is uncertain.
 pub(in crate::http) fn is_known(peer: IpAddr, request: &Request, config: &HttpConfig) -> bool {
     let contain = |networks: &[Network], address| networks.iter().any(|network| network.contains(address));
     let trusted = &config.trusted_proxies;
@@ -70,8 +70,8 @@ pub(in crate::http) fn is_known(peer: IpAddr, request: &Request, config: &HttpCo
     is_certain && contain(&config.metrics_from, address)
 }
 
-/// Whether nothing tells of a proxy between the caller and this host. What nginx sends where it is told only
-/// `proxy_pass` differs from a request made on this machine in its version alone, HTTP/1.0, which no scraper speaks.
+/// Whether the request shows no sign of a proxy between the caller and this host. nginx with only `proxy_pass` sends a
+/// request that differs from a local one in its version alone: HTTP/1.0, which no scraper uses.
 fn is_direct(peer: IpAddr, request: &Request, config: &HttpConfig) -> bool {
     let names_proxy = request.headers().keys().any(|name| {
         FORWARDED.contains(&name.as_str()) || FORWARDED_PREFIXES.iter().any(|start| name.as_str().starts_with(start))
@@ -79,15 +79,15 @@ fn is_direct(peer: IpAddr, request: &Request, config: &HttpConfig) -> bool {
     let is_meant_for_here = find_host(request.uri(), request.headers()).is_some_and(|host| {
         let is_here = THIS_MACHINE.contains(&host.as_str())
             || config.listen.is_some_and(|listen| HostName::from(listen.ip()) == host);
-        // Somebody else on the network names this host by another of its names, but not by the public one.
+        // A scraper on the same network may use another name of this host, but not the public one.
         let is_public = config.public_url.as_ref().is_some_and(|url| url.host == host);
         is_here || !is_public && !peer.to_canonical().is_loopback()
     });
     request.version() >= Version::HTTP_11 && !names_proxy && is_meant_for_here
 }
 
-/// Whether it looks as if a proxy of ours were missing in `trusted_proxies`, so that all its callers count as one: then
-/// they share one rate, and the audit has the proxy's address. Strangers may write such a header themselves, but not from here.
+/// Whether a proxy of ours seems to be missing in `trusted_proxies`: X-Forwarded-For comes from a private or loopback
+/// address, which strangers do not have. All callers of such a proxy share one rate, and its address in the audit.
 pub(in crate::http) fn is_unknown_proxy(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> bool {
     let is_near = match peer.to_canonical() {
         IpAddr::V4(address) => address.is_loopback() || address.is_private(),
@@ -96,14 +96,14 @@ pub(in crate::http) fn is_unknown_proxy(peer: IpAddr, headers: &HeaderMap, trust
     is_near && headers.contains_key("x-forwarded-for") && !trusted.iter().any(|network| network.contains(peer))
 }
 
-/// Some proxies write the port, too.
+/// Parses an entry of X-Forwarded-For. Some proxies add the port.
 fn parse_forwarded(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
-/// Names of hosts that requests may be meant for. A browser that was lured to a name which leads here says that name: so
-/// no foreign page can speak to an API on this machine (DNS rebinding).
+/// The host names that this server accepts. In an attack by DNS rebinding, a browser sends the attacker's host name;
+/// refusing that name keeps foreign pages from an API on this machine.
 pub(in crate::http) struct Hosts(Vec<HostName>);
 
 impl Hosts {
@@ -120,9 +120,9 @@ impl Hosts {
     }
 }
 
-/// The host that a request is meant for.
+/// The host that a request is meant for, by its URI, else by its Host header.
 fn find_host(uri: &Uri, headers: &HeaderMap) -> Option<HostName> {
-    // Two of them would be read differently by us and by a proxy.
+    // A proxy may read two Host headers differently than this server, so they are refused.
     let mut values = headers.get_all(header::HOST).iter();
     match (uri.host(), values.next(), values.next()) {
         (_, _, Some(_)) => None,

@@ -1,4 +1,4 @@
-//! What the gate remembers of callers.
+//! The gate's caches: rates, keys and requests in flight of callers.
 
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
@@ -11,21 +11,21 @@ use super::throttle::{Buckets, InFlight};
 use crate::config::HttpConfig;
 use crate::domain::principal::{CallerId, KeyId};
 
-/// Callers that are remembered; whoever has not asked for longest is forgotten first.
+/// Most entries in each of the gate's caches; the least recently used one is dropped first.
 const CALLERS: NonZeroUsize = NonZeroUsize::new(10_000).expect("it is more than none");
-/// Wrong keys that one address may show at once, and the time after which it may show one more. 256 bits are not guessed
-/// at any pace: this is for the log and the processor.
+/// Wrong keys that an address may send at once, and the time until it may send one more. 256 bits cannot be guessed at
+/// any rate; this limit protects the log and the processor.
 const WRONG_KEYS: u32 = 10;
 const WRONG_KEY_EVERY: Duration = Duration::from_secs(6);
-/// How exactly the last use of a key is known.
+/// The last use of a key is stored at most this often.
 const USE_NOTED_EVERY: Duration = Duration::from_secs(60);
 
-/// What is remembered of callers.
+/// The state of all callers' limits.
 pub(in crate::http) struct Gate {
     pub(super) hosts: Hosts,
     pub(super) wrong_keys: Mutex<Buckets<AddressGroup>>,
-    /// Right keys, and where from they were shown: others at that address who try keys, or one that was revoked and is
-    /// still asked with, do not lock these out.
+    /// Valid keys, with the addresses that sent them. Others at the same address who try keys, or still send a revoked
+    /// one, cannot lock them out by using up `wrong_keys`.
     pub(super) right_keys: Mutex<LruCache<(KeyId, AddressGroup), ()>>,
     pub(super) without_key: Mutex<Buckets<AddressGroup>>,
     pub(super) of_callers: Mutex<Buckets<CallerId>>,
@@ -50,12 +50,12 @@ impl Gate {
         }
     }
 
-    /// The last use of a key that the database may not know of yet.
+    /// The key's last use in this process, which may be later than the one in the database.
     pub(in crate::http) fn find_use(&self, id: &KeyId) -> Option<SystemTime> {
         lock(&self.uses).peek(id).copied()
     }
 
-    /// Whether the use is to be noted in the database.
+    /// Whether the use has to be written to the database.
     pub(super) fn note_use(&self, id: &KeyId, now: SystemTime) -> bool {
         let mut uses = lock(&self.uses);
         let is_known = uses.get(id).is_some_and(|noted| now < *noted + USE_NOTED_EVERY);
@@ -67,6 +67,6 @@ impl Gate {
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic in the arithmetic of a bucket leaves a bucket.
+    // Usable after a panic: a bucket's arithmetic has no invalid intermediate state.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! What every request passes before its endpoint: is it meant for us, who asks, may they, and not too often.
+//! Checks every request before its endpoint: the Host header, the caller, the rate, and the permission.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -29,13 +29,13 @@ use crate::http::server::throttle::Permit;
 use crate::http::state::Api;
 use crate::store::host::api_keys::ApiKey;
 
-/// The middleware.
+/// Middleware: refuses the request, or runs it within the time limit and with the caller's permit.
 pub(in crate::http) async fn admit(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     match pass(&api, request).await {
         Ok((request, permit)) => {
             let answer = tokio::time::timeout(api.config.request_within, next.run(request)).await;
             let answer = answer.unwrap_or_else(|_| ApiError::from(REQUEST_TIMEOUT).into_response());
-            // A request is in flight until its answer is sent.
+            // The body holds the permit, because a request is in flight until its answer is sent.
             answer.map(|body| Body::new(Held { body, _permit: permit }))
         }
         Err(error) => error.into_response(),
@@ -61,7 +61,7 @@ async fn pass(api: &Arc<Api>, mut request: Request) -> Result<(Request, Option<P
     }
     let token = match row {
         Ok(Some(row)) if row.needs_key() => find_token(request.headers()),
-        // Whoever needs no key is not asked whose it is.
+        // A key that is not needed is not checked, so that a wrong one is not refused.
         _ => None,
     };
     let Some(token) = token else {
@@ -85,20 +85,20 @@ async fn pass(api: &Arc<Api>, mut request: Request) -> Result<(Request, Option<P
     Ok((request, Some(permit)))
 }
 
-/// None where the path leads nowhere, which the router says.
+/// The request's row of the table. `None`: no route has this path, and the router answers.
 fn find_row(request: &Request) -> Result<Option<&'static Row>, ApiError> {
     let Some(path) = request.extensions().get::<MatchedPath>() else { return Ok(None) };
     if let Some(row) = access::find_row(request.method().as_str(), path.as_str()) {
         return Ok(Some(row));
     }
-    // A route without a row is open to nobody.
+    // A route without a row is closed to all callers.
     Err(access::list_methods(path.as_str()).map_or(FORBIDDEN.into(), |methods| {
         ApiError::because(METHOD_NOT_ALLOWED, format!("This path takes only {methods}."))
             .with_header(header::ALLOW, methods)
     }))
 }
 
-/// `Err` for a header that names no key of ours; None where there is no header.
+/// The API key in the header Authorization. `None` without the header, `Err` if it is not a well-formed key.
 fn find_token(headers: &HeaderMap) -> Option<Result<KeySecret, ()>> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let first = values.next()?;
@@ -110,7 +110,7 @@ fn find_token(headers: &HeaderMap) -> Option<Result<KeySecret, ()>> {
     Some(read().ok_or(()))
 }
 
-/// The key that is shown, if it is valid.
+/// Finds `token`'s valid key. An address with too many wrong keys may only send keys that were valid before.
 async fn identify(api: &Api, group: AddressGroup, token: &Result<KeySecret, ()>) -> Result<ApiKey, ApiError> {
     let now = api.now();
     let slowed = lock(&api.gate.wrong_keys).check(&group, now.instant);
@@ -122,7 +122,7 @@ async fn identify(api: &Api, group: AddressGroup, token: &Result<KeySecret, ()>)
         Err(()) => None,
     };
     let Some(key) = found.filter(|key| key.is_valid(now.wall)) else {
-        // None is left where only a right key was waited for.
+        // An address over its limit passed above because this key was valid before. Now it is not, so `take` fails.
         lock(&api.gate.wrong_keys).take(group, now.instant).map_err(ApiError::rate_limited)?;
         debug!("a wrong key was shown");
         return Err(INVALID_KEY.into());
@@ -133,11 +133,11 @@ async fn identify(api: &Api, group: AddressGroup, token: &Result<KeySecret, ()>)
 
 fn hold_back(api: &Api, caller: &CallerId) -> Result<Permit<CallerId>, ApiError> {
     lock(&api.gate.of_callers).take(caller.clone(), api.now().instant).map_err(ApiError::rate_limited)?;
-    // When one of the others ends nobody knows.
+    // The end of the caller's other requests cannot be predicted, so a second is a guess.
     api.gate.in_flight.enter(caller).ok_or_else(|| ApiError::rate_limited(Duration::from_secs(1)))
 }
 
-/// Off the request's path, and at most once a minute.
+/// Stores the key's last use in a task, so that the request does not wait, and at most once a minute.
 fn note_use(api: &Arc<Api>, key: &ApiKey) {
     let now = api.now().wall;
     if api.gate.note_use(&key.id, now) {
@@ -150,14 +150,14 @@ fn note_use(api: &Arc<Api>, key: &ApiKey) {
     }
 }
 
-/// The channel in the path; `Err` where there can be none of that name, or the path cannot be read.
+/// The channel in the path, if the route has one. `Err`: the id is malformed, or the path cannot be read.
 async fn find_channel(request: &mut Request) -> Option<Result<ChannelId, ()>> {
     let Ok(params) = request.extract_parts::<RawPathParams>().await else { return Some(Err(())) };
     let (_, id) = params.iter().find(|(name, _)| *name == "channel")?;
     Some(id.parse().map_err(|_| ()))
 }
 
-/// A body that keeps its caller's permit until it is sent.
+/// An answer's body that holds the caller's permit until the body is sent.
 struct Held {
     body: Body,
     _permit: Option<Permit<CallerId>>,

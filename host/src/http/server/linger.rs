@@ -1,7 +1,7 @@
-//! The end of a connection on which a request was answered before all of it was read, such as an upload that is too large.
+//! Closes a connection whose request was answered before all of it was read, such as an upload that is too large.
 //!
-//! A socket that is closed with unread bytes in it is reset, and the reset takes the answer away from whoever is still
-//! sending. So the answer's end is told first, and what still comes is read and thrown away until the other end is done, or
+//! Closing a socket with unread bytes resets the connection, and the reset discards the answer if the client is still
+//! sending. So lingering first shuts down the sending side, then reads and discards input until the client closes, or
 //! for a bounded time.
 
 use std::io;
@@ -16,12 +16,12 @@ use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 
-/// For all that still comes.
+/// Longest time for reading all remaining input.
 const LINGERS_FOR: Duration = Duration::from_secs(30);
-/// For some of it.
+/// Longest wait for the next bytes.
 const READS_WITHIN: Duration = Duration::from_secs(5);
 
-/// Whether a request's body was let go of before its end.
+/// Whether a request's body was dropped before its end.
 #[derive(Clone, Debug, Default)]
 pub(in crate::http) struct LeftUnread(Arc<AtomicBool>);
 
@@ -30,16 +30,16 @@ impl LeftUnread {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// What was left is over: a later request arrived behind it, or its answer has been read.
+    /// The unread rest no longer matters: a later request arrived behind it, or the answer has been read.
     pub(in crate::http) fn reset(&self) {
         self.0.store(false, Ordering::Relaxed);
     }
 }
 
-/// A request's body that notes whether it was read to its end.
+/// A request's body that reports to `left` if it is dropped before its end.
 pub(in crate::http) struct Watched {
     body: Incoming,
-    /// One of unknown length does not say so itself.
+    /// Needed for a body of unknown length, whose `is_end_stream` does not report the end.
     has_ended: bool,
     left: LeftUnread,
 }
@@ -80,9 +80,9 @@ impl Drop for Watched {
     }
 }
 
-/// A stream whose end waits, where a request was left unread, until the other end has its answer.
+/// A stream whose shutdown lingers if a request was left unread.
 pub(in crate::http) struct Lingering<S> {
-    /// None from its end on.
+    /// `None` once lingering has begun.
     stream: Option<S>,
     left: LeftUnread,
     end: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
@@ -134,13 +134,13 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> AsyncWrite for Lingerin
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.stream {
             Some(stream) => Pin::new(stream).poll_flush(context),
-            // hyper flushes before each look at the end.
+            // hyper flushes before each poll of the shutdown, so this must not fail.
             None => Poll::Ready(Ok(())),
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Once lingering has begun, it goes on.
+        // Lingering that has begun continues even after a reset of `left`.
         if self.end.is_none() && !self.left.is_so() {
             return self.open()?.poll_shutdown(context);
         }
@@ -151,7 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> AsyncWrite for Lingerin
     }
 }
 
-/// Tells the end of what is written, and reads on.
+/// Shuts down the sending side, then reads and discards input.
 async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     let mut thrown_away = vec![0; 16 << 10];
     let read = async {
@@ -188,7 +188,7 @@ mod tests {
         }
     }
 
-    /// As hyper does it.
+    /// hyper flushes before each poll of the shutdown.
     #[tokio::test(start_paused = true)]
     async fn the_end_is_waited_for_however_often_it_is_flushed() {
         let (ours, mut theirs) = duplex(8);

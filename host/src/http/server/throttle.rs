@@ -1,4 +1,4 @@
-//! How often a caller may ask: token buckets, and counts of requests in flight. The time is passed in.
+//! Rate limits: token buckets, and counts of requests in flight. Reads no clock: the time is a parameter.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -12,12 +12,12 @@ use crate::domain::principal::CallerId;
 use crate::http::error::ApiError;
 use crate::http::principal::Principal;
 
-/// One bucket for each of a bounded number of callers; who has not asked for longest is forgotten, and begins anew with a
-/// full one.
+/// A token bucket for each of a bounded number of callers. The least recently used bucket is dropped first; its caller
+/// starts again with a full one.
 pub(in crate::http) struct Buckets<K> {
-    /// Of one caller, at once after a pause.
+    /// Most tokens in a bucket.
     burst: f64,
-    /// Seconds that one more takes.
+    /// Seconds until a bucket gains one token.
     every: f64,
     full: LruCache<K, Bucket>,
 }
@@ -33,7 +33,7 @@ impl<K: Hash + Eq> Buckets<K> {
         Buckets { burst: burst.into(), every: every.as_secs_f64(), full: LruCache::new(callers) }
     }
 
-    /// Takes a token; `Err` where there is none, with the time until there will be.
+    /// Takes a token. `Err`: there is none, and the time until the next one.
     pub(in crate::http) fn take(&mut self, caller: K, now: Instant) -> Result<(), Duration> {
         let burst = self.burst;
         let every = self.every;
@@ -44,7 +44,7 @@ impl<K: Hash + Eq> Buckets<K> {
         Ok(())
     }
 
-    /// The same, but takes nothing.
+    /// Like [`take`](Self::take), but leaves the token in the bucket.
     pub(in crate::http) fn check(&mut self, caller: &K, now: Instant) -> Result<(), Duration> {
         let Some(bucket) = self.full.get_mut(caller) else { return Ok(()) };
         bucket.fill(self.burst, self.every, now);
@@ -59,33 +59,33 @@ impl Bucket {
         self.at = self.at.max(now);
     }
 
-    /// None where there is a token.
+    /// The time until the next token; `None` if there is one.
     fn wait(&self, every: f64) -> Option<Duration> {
         let missing = 1.0 - self.tokens;
-        // Below a billionth it is the rounding that is missing.
+        // A difference below a billionth is a rounding error.
         (missing > 1e-9).then(|| Duration::from_secs_f64(missing * every))
     }
 }
 
-/// Requests in flight, by caller. Bounded by the requests that are in flight in all.
+/// Counts of requests in flight, by caller. The map is bounded by the total number of requests in flight.
 pub(in crate::http) struct InFlight<K> {
     counts: Arc<Mutex<HashMap<K, usize>>>,
     most: usize,
 }
 
-/// Counts until it is dropped.
+/// Counts as one request in flight until it is dropped.
 pub(in crate::http) struct Permit<K: Hash + Eq> {
     counts: Arc<Mutex<HashMap<K, usize>>>,
     caller: K,
 }
 
 impl<K: Hash + Eq + Clone> InFlight<K> {
-    /// `most` is how many requests one caller may have in flight.
+    /// `most`: how many requests each caller may have in flight.
     pub(in crate::http) fn new(most: usize) -> InFlight<K> {
         InFlight { counts: Arc::default(), most }
     }
 
-    /// None where the caller has too many requests in flight.
+    /// `None`: the caller has `most` requests in flight.
     pub(in crate::http) fn enter(&self, caller: &K) -> Option<Permit<K>> {
         let mut counts = lock(&self.counts);
         let count = counts.entry(caller.clone()).or_default();
@@ -109,15 +109,15 @@ impl<K: Hash + Eq> Drop for Permit<K> {
     }
 }
 
-/// How many requests of one costly kind may be in flight. No caller alone keeps others out, and creators together leave the
-/// operator room.
+/// Limits requests in flight of one costly kind: by caller, so that none keeps others out; for all creators, so that
+/// they leave the operator room; and in total.
 pub(in crate::http) struct Quota {
     of_caller: InFlight<CallerId>,
     of_creators: InFlight<()>,
     of_all: InFlight<()>,
 }
 
-/// One request's part of a quota, until it is dropped.
+/// The permits of one request, held until they are dropped.
 pub(in crate::http) type QuotaPermit = (Permit<CallerId>, Option<Permit<()>>, Permit<()>);
 
 impl Quota {
@@ -130,7 +130,7 @@ impl Quota {
     }
 
     /// # Errors
-    /// `rate_limited` where the caller has used up its part, `busy` where others have; worth another try after `wait`.
+    /// `rate_limited`: the caller has used up its own share. `busy`: others have used up a common one.
     pub(in crate::http) fn enter(&self, principal: &Principal, wait: Duration) -> Result<QuotaPermit, ApiError> {
         let of_caller = self.of_caller.enter(principal.caller()).ok_or_else(|| ApiError::rate_limited(wait))?;
         let busy = || ApiError::busy(wait);
@@ -143,15 +143,15 @@ impl Quota {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing in here can panic between two changes that belong together.
+    // Usable after a panic: no code under this lock panics between two changes that belong together.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Listeners of one key, and of all keys of channels: however many of those there are, the operator can listen.
+/// Most listeners of one key, and of all keys of channels, whose listeners must not keep the operator from listening.
 const LISTENERS_OF_CALLER: usize = 4;
 const LISTENERS_OF_CREATORS: usize = 64;
 
-/// How many listen now.
+/// The quota of listeners to events.
 pub(in crate::http) struct Listeners(pub(in crate::http) Quota);
 
 impl Default for Listeners {
@@ -160,16 +160,16 @@ impl Default for Listeners {
     }
 }
 
-/// Bodies that are read at once. Each is in memory as far as it has come.
+/// Most bodies that are read at once. Each is in memory as far as it has arrived.
 const MOST_READ: usize = 12;
-/// Uploads that are worked on at once. Each is in memory as a whole.
+/// Most uploads that are compiled and published at once. Each is in memory as a whole.
 const MOST_WORKED_ON: usize = 8;
-/// Of one key, in both states.
+/// One key's share of each of both limits.
 const MOST_OF_A_KEY: usize = 2;
-/// For the operator alone, in both states: whatever creators do.
+/// Part of each limit that creators cannot use up, for the operator.
 const OF_OPERATOR: usize = 2;
 
-/// What holds uploads back.
+/// The quotas of uploads.
 pub(in crate::http) struct Uploads {
     pub(in crate::http) read: Quota,
     pub(in crate::http) worked_on: Quota,
