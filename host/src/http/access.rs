@@ -1,47 +1,47 @@
-//! The table: which endpoint is open to whom. What is not listed is denied.
+//! The table of endpoints, and who may call each. An endpoint that is not listed is denied.
 
 use crate::domain::id::ChannelId;
 
 use super::principal::Principal;
 
-/// An endpoint, and whom it is open to.
+/// An endpoint, and the callers who may use it.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
     pub method: &'static str,
-    /// As the router has it; `{channel}` is a channel's id.
+    /// As in the router; `{channel}` is a channel's id.
     pub path: &'static str,
     open_to: [bool; 5],
 }
 
-/// As whom a request comes, in the order of the table's columns.
+/// The kind of caller, relative to the path's channel, in the order of the table's columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// Without a key.
     Nobody,
     Operator,
-    /// With a key of the channel in the path, or, where no channel is in it, of any channel.
+    /// With a key of the channel in the path; if the path has no channel, with a key of any channel.
     OwnChannel,
-    /// With a key of another channel, or logged in as the creator of another one.
+    /// With a key or a creator's session of another channel.
     OtherChannel,
-    /// Logged in as the creator of the channel in the path, or, where no channel is in it, of any. Nobody is the operator by
-    /// a session.
+    /// With a session of the channel's creator; if the path has no channel, with any creator's session. No session acts
+    /// as the operator.
     Session,
 }
 
-/// The one path that needs no key either where the request comes from an address of `[http] metrics_from`.
+/// The only path that needs a key or not by address: an address of `[http] metrics_from` needs none.
 pub(super) const METRICS: &str = "/metrics";
-/// Leads a browser to the documentation.
+/// Redirects to the documentation.
 pub(super) const ROOT: &str = "/";
-/// Asked by load balancers and container platforms, which name the machine's address as the Host, or send none.
+/// For load balancers and container platforms, which send the machine's address as the Host, or no Host.
 const PROBES: [&str; 2] = ["/healthz", "/readyz"];
-/// Not in the OpenAPI document, which describes an API of JSON: one is a page for people, the other is Prometheus'.
+/// Not in the OpenAPI document, which describes a JSON API; `/` is for browsers, `/metrics` for Prometheus.
 pub const UNDOCUMENTED: [&str; 2] = [METRICS, ROOT];
 
 const YES: bool = true;
 const NO_: bool = false;
 
-/// Where the path names no channel, the two columns of channels say the same, and the endpoint itself asks
-/// [`Principal::require_channel`] for the channels that its query or body names.
+/// If the path has no channel, both columns of channels are equal, and the endpoint itself calls
+/// [`Principal::require_channel`] for the channels in its query or body.
 #[rustfmt::skip]
 pub const TABLE: &[Row] = &[
     //                                              nobody operator own  other channel, session
@@ -95,30 +95,29 @@ impl Row {
         self.open_to[standing as usize]
     }
 
-    /// Whether an address of `[http] metrics_from` needs no key for it.
+    /// Whether the endpoint needs no key for an address of `[http] metrics_from`.
     pub(super) fn is_metrics(&self) -> bool {
         self.path == METRICS
     }
 
-    /// Whether it is answered whatever Host the request names. A page that reaches it by DNS rebinding learns what
-    /// anybody on the network may know: whether the host is ready, and why not.
+    /// Whether the endpoint accepts any Host header. DNS rebinding reveals no more than whether the host is ready, and
+    /// why not, which is public on the network anyway.
     pub(super) fn is_probe(&self) -> bool {
         PROBES.contains(&self.path)
     }
 
-    /// Whether it asks for a key.
     pub fn needs_key(&self) -> bool {
         !self.is_open_to(Standing::Nobody)
     }
 }
 
-/// The row of an endpoint. HEAD is a GET whose answer's body stays away.
+/// Finds an endpoint's row. HEAD shares the row of GET.
 pub fn find_row(method: &str, path: &str) -> Option<&'static Row> {
     let method = if method == "HEAD" { "GET" } else { method };
     TABLE.iter().find(|row| row.method == method && row.path == path)
 }
 
-/// The methods of a path, as the header Allow has them; None where it has none.
+/// The methods of a path, as the header Allow lists them. `None`: the path is not in the table.
 pub(super) fn list_methods(path: &str) -> Option<String> {
     let mut methods = Vec::new();
     for row in TABLE.iter().filter(|row| row.path == path) {
@@ -130,7 +129,7 @@ pub(super) fn list_methods(path: &str) -> Option<String> {
     (!methods.is_empty()).then(|| methods.join(", "))
 }
 
-/// As whom `principal` comes to a path that names `channel`; `Err` where it names one that cannot be.
+/// How `principal` relates to the path's channel. `Err`, a malformed channel id, counts as another channel.
 pub(super) fn stand(principal: &Principal, channel: Option<Result<ChannelId, ()>>) -> Standing {
     if principal.is_operator() {
         return Standing::Operator;

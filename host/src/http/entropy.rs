@@ -1,11 +1,11 @@
-//! Where randomness comes from. Tests pass one that repeats itself.
+//! The source of randomness. Tests pass one that repeats itself.
 
-/// Fills bytes that nobody can foretell.
+/// Must be unpredictable: API keys are made from these bytes.
 pub trait Entropy: Send + Sync + 'static {
     fn fill(&self, bytes: &mut [u8]);
 }
 
-/// The system's.
+/// The operating system's random number generator.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemEntropy;
 

@@ -1,4 +1,4 @@
-//! Every answer that refuses a request: RFC 9457 problem documents, each with a code that never changes.
+//! Refusals as answers: RFC 9457 problem documents, each with a code that never changes.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -15,23 +15,23 @@ pub mod refusals;
 
 use refusals::{BUSY, INVALID_VALUES, NO_CHANNEL, NOT_FOUND, RATE_LIMITED, Refusal, TOO_LARGE};
 
-/// Why a request is not granted. Texts are for the author of the client.
+/// The reason why a request is refused. Texts are for the author of the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiError {
     refusal: &'static Refusal,
     /// A sentence for people.
     detail: Cow<'static, str>,
-    /// All that is wrong, where there are several things.
+    /// Each wrong value or unready part, if there are several.
     errors: Vec<WrongValue>,
     header: Option<(HeaderName, String)>,
 }
 
-/// What is wrong with a request, gathered as it is read.
+/// Collects all wrong values of a request, so that one answer can list them.
 #[derive(Debug, Default)]
 pub struct WrongValues(pub Vec<WrongValue>);
 
 impl WrongValues {
-    /// Notes a wrong field where `found` is None; `detail` is what should be there.
+    /// Records a wrong field if `found` is `None`. `detail` describes the right value.
     pub fn expect<T>(&mut self, found: Option<T>, field: &str, detail: &str) -> Option<T> {
         if found.is_none() {
             self.0.push(WrongValue { field: show_field(field), detail: detail.to_owned() });
@@ -47,12 +47,12 @@ impl From<&'static Refusal> for ApiError {
 }
 
 impl ApiError {
-    /// The refusal with this sentence instead of its usual one.
+    /// The refusal with `detail` in place of the usual sentence.
     pub fn because(refusal: &'static Refusal, detail: impl Into<Cow<'static, str>>) -> ApiError {
         ApiError { refusal, detail: detail.into(), errors: Vec::new(), header: None }
     }
 
-    /// `what` is what there is none of: `key`, `module`.
+    /// `what` names the kind of the missing thing: `key`, `module`.
     pub fn not_found(what: &str) -> ApiError {
         ApiError::because(NOT_FOUND, format!("There is no such {what}."))
     }
@@ -61,7 +61,7 @@ impl ApiError {
         ApiError::because(NOT_FOUND, NO_CHANNEL)
     }
 
-    /// `most` is how many bytes a body may have.
+    /// `most`: the limit, in bytes.
     pub fn too_large(most: usize) -> ApiError {
         ApiError::because(TOO_LARGE, format!("The body may be {} at the most here.", show_bytes(most)))
     }
@@ -71,18 +71,18 @@ impl ApiError {
             .retry_after(wait)
     }
 
-    /// All callers together have too many requests of this kind in flight.
+    /// All callers together have too many requests of this kind in flight; worth a retry after `wait`.
     pub fn busy(wait: Duration) -> ApiError {
         ApiError::because(BUSY, format!("Too much is under way: try again in {} s.", whole_seconds(wait)))
             .retry_after(wait)
     }
 
-    /// The request is well-formed, and its values cannot be: `errors` has each of them.
+    /// The request is well-formed, but its values are not allowed. `errors` lists them all.
     pub fn invalid_values(errors: Vec<WrongValue>) -> ApiError {
         ApiError::from(INVALID_VALUES).with_errors(errors)
     }
 
-    /// One value that cannot be.
+    /// A single value that is not allowed.
     pub fn wrong(field: &str, detail: &str) -> ApiError {
         ApiError::invalid_values(vec![WrongValue { field: field.to_owned(), detail: detail.to_owned() }])
     }
@@ -97,7 +97,7 @@ impl ApiError {
         ApiError { header: Some((name, value)), ..self }
     }
 
-    /// The request is worth another try after `wait`.
+    /// Suggests a retry after `wait`.
     #[must_use]
     pub fn retry_after(self, wait: Duration) -> ApiError {
         self.with_header(RETRY_AFTER, whole_seconds(wait).to_string())
@@ -116,7 +116,7 @@ pub(super) fn show_bytes(bytes: usize) -> String {
     }
 }
 
-/// Rounded up: a client that comes back that late is not too early.
+/// Rounded up, so that a client that waits this long is never too early.
 fn whole_seconds(span: Duration) -> u64 {
     (span.as_secs() + u64::from(span.subsec_nanos() > 0)).max(1)
 }

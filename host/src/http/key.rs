@@ -1,4 +1,4 @@
-//! The text of an API key: `twk_`, 12 hexadecimal digits that name it, `_`, and 64 that are its secret.
+//! The text of an API key: `twk_`, 12 hexadecimal digits (the id), `_`, and 64 hexadecimal digits (the secret).
 
 use std::fmt::Write as _;
 
@@ -11,23 +11,23 @@ use super::entropy::Entropy;
 use crate::domain::principal::KeyId;
 
 const PREFIX: &str = "twk_";
-/// Bytes: 256 random bits, so that a fast hash of them is as good as a slow one.
+/// Bytes of the secret. A fast hash is enough for 256 random bits, because nobody can try them all.
 const SECRET: usize = 32;
 
-/// A key as its holder has it. Debug shows no secret, and its memory is zeroed.
+/// A key with its secret. Debug redacts the secret, and its memory is zeroed on drop.
 #[derive(Debug)]
 pub struct KeySecret {
     id: KeyId,
     secret: SecretBox<[u8; SECRET]>,
 }
 
-/// The text is no key. It is not repeated: most of one may be right.
+/// The text is not a well-formed key. The error does not repeat the text, because most of a mistyped key may be right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a key is \"twk_\", 12 hexadecimal digits, \"_\" and 64 hexadecimal digits")]
 pub struct ParseKeyError;
 
 impl KeySecret {
-    /// A new one.
+    /// Makes a new random key.
     pub fn make(entropy: &dyn Entropy) -> KeySecret {
         let mut id = [0; 6];
         entropy.fill(&mut id);
@@ -54,17 +54,17 @@ impl KeySecret {
         &self.id
     }
 
-    /// What is stored of the secret.
+    /// SHA-256 of the secret, which is stored in its place.
     pub fn digest(&self) -> [u8; 32] {
         Sha256::digest(self.secret.expose_secret()).into()
     }
 
-    /// Whether this is the key of which `digest` is stored; takes as long whatever it is.
+    /// Whether the stored `digest` is this key's. Takes constant time, so that timing reveals nothing.
     pub fn opens(&self, digest: &[u8; 32]) -> bool {
         self.digest().ct_eq(digest).into()
     }
 
-    /// For its holder, once.
+    /// The key's text, shown to its holder once.
     pub fn reveal(&self) -> SecretString {
         let mut text = String::with_capacity(PREFIX.len() + 12 + 1 + 2 * SECRET);
         text.push_str(PREFIX);
@@ -83,7 +83,7 @@ fn read_digit(byte: u8) -> Option<u8> {
     }
 }
 
-/// In lower case.
+/// Hexadecimal digits in lower case.
 pub(super) fn write_hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(2 * bytes.len());
     push_hex(&mut text, bytes);

@@ -1,4 +1,4 @@
-//! Who calls: the holder of an API key, and from where.
+//! The caller of an endpoint: the holder of an API key, and the address that the request comes from.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::domain::role::Role;
 use crate::modules::powers::Powers;
 use crate::store::host::api_keys::ApiKey;
 
-/// The holder of a key that is valid. As an argument of an endpoint it is whoever the table lets in.
+/// The holder of a valid key. As an argument of an endpoint: the caller, whom the table has let in.
 #[derive(Clone, Debug)]
 pub struct Principal {
     key: Arc<ApiKey>,
@@ -33,7 +33,7 @@ impl Principal {
     /// The principal of a request that has passed the gate.
     ///
     /// # Errors
-    /// `key_missing` where the table asks for no key.
+    /// `key_missing`: the endpoint needs no key, so the gate identified no caller.
     pub fn of(extensions: &Extensions) -> Result<Principal, ApiError> {
         Ok(extensions.get().cloned().ok_or(KEY_MISSING)?)
     }
@@ -42,12 +42,12 @@ impl Principal {
         &self.key
     }
 
-    /// Under which the caller is counted, limited and remembered.
+    /// The id by which limits, quotas and kept answers know the caller.
     pub fn caller(&self) -> &CallerId {
         &self.caller
     }
 
-    /// What chatters count as under this key; None where the key says nothing of it.
+    /// The role of chatters for whom this key calls commands; `None` if the key sets none.
     pub fn role(&self) -> Option<Role> {
         self.key.role
     }
@@ -56,12 +56,12 @@ impl Principal {
         self.key.scopes.contains(&KeyScope::Operator)
     }
 
-    /// Whether it opens a channel, as its creator's or as the operator's.
+    /// Whether the key has the scope of `channel` or the operator's.
     pub fn may_act_in(&self, channel: ChannelId) -> bool {
         self.is_operator() || self.key.scopes.contains(&KeyScope::Channel(channel))
     }
 
-    /// The channels that it opens; None for all.
+    /// The channels of the key's scopes; `None` for the operator, who may act in all.
     pub fn channels(&self) -> Option<Vec<ChannelId>> {
         let channel = |scope: &KeyScope| match scope {
             KeyScope::Operator => None,
@@ -78,7 +78,7 @@ impl Principal {
         if self.is_operator() { Ok(()) } else { Err(FORBIDDEN.into()) }
     }
 
-    /// For a channel that the table does not see, such as that of `?channel=`.
+    /// Checks a channel that is not in the path, such as that of `?channel=`, which the table cannot check.
     pub fn require_channel(&self, channel: ChannelId) -> Result<(), ApiError> {
         if self.may_act_in(channel) { Ok(()) } else { Err(FORBIDDEN.into()) }
     }
@@ -87,7 +87,7 @@ impl Principal {
         Actor::Caller { id: self.caller.clone(), name: self.key.name.clone() }
     }
 
-    /// For what is changed at its wish.
+    /// The audit's stamp for a change by this caller.
     pub fn stamp(&self, at: SystemTime) -> Stamp {
         Stamp { by: self.actor(), at, address: Some(self.address) }
     }

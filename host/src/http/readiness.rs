@@ -1,7 +1,7 @@
-//! Whether the host is ready, as `app` knows it.
+//! The readiness of the host, which `app` reports.
 
-/// Tells what of the host is not ready; `app` knows the connections.
+/// Reports which parts of the host are not ready. `app` implements it, because it knows the connections.
 pub trait Readiness: Send + Sync + 'static {
-    /// What is not ready, and why; nothing where all is well. Waits for nobody.
+    /// The parts that are not ready, each with the reason; empty if all are ready. Must not block.
     fn list_unready(&self) -> Vec<(String, String)>;
 }

@@ -1,4 +1,4 @@
-//! The routes, and what stands around all of them.
+//! The routes, and the middleware around all of them.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -26,8 +26,8 @@ use super::state::Api;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What every answer says that does not say otherwise: nothing of the API is kept, guessed at, framed or run by a browser, or
-/// brought into the process of another site's page (the metrics need no key on this machine).
+/// Default headers of every answer. Browsers must not cache, sniff, frame or run anything of the API. No other site may
+/// load it into its process either, because on this machine the metrics need no key.
 const ALWAYS: [(HeaderName, &str); 5] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (header::CACHE_CONTROL, "no-store"),
@@ -39,7 +39,7 @@ const ALWAYS: [(HeaderName, &str); 5] = [
     (header::REFERRER_POLICY, "no-referrer"),
 ];
 
-/// Everything that is served. Each request must carry its [`crate::http::server::address::Peer`].
+/// All routes. Each request must carry its [`crate::http::server::address::Peer`].
 pub fn build_router(api: Arc<Api>) -> Router {
     let routes = OpenApiRouter::with_openapi(openapi::begin())
         .routes(routes!(openapi::show_document))
@@ -48,7 +48,7 @@ pub fn build_router(api: Arc<Api>) -> Router {
         .route(ROOT, get(async || Redirect::to("/api/docs")))
         .merge(api::routes(&api));
     let (router, mut document) = routes.split_for_parts();
-    // A second router of the same API serves what the first one did.
+    // A second router of the same API serves the first one's document.
     api.document.get_or_init(|| openapi::complete(&mut document));
     router
         .fallback(async || ApiError::from(UNKNOWN_PATH))
@@ -59,16 +59,16 @@ pub fn build_router(api: Arc<Api>) -> Router {
         .with_state(api)
 }
 
-/// The panic's own text is in the log already.
+/// Answers a request whose handler panicked. The panic's own text is in the log already.
 fn tell_panic(_: Box<dyn Any + Send>) -> Response {
     error!("a request broke");
     ApiError::from(INTERNAL).into_response()
 }
 
-/// Gives the request an id of ours, by which its line in the log is found, and the answer its headers; counts it.
+/// Adds the request id, by which its log line is found, and the default headers to the answer; counts the request.
 ///
-/// The log has the template of the route in place of the path, which may be anything that a caller put there by mistake,
-/// a key among it.
+/// The log line has the route's template instead of the path, because a caller may have put a key into the path by
+/// mistake.
 async fn dress(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     let mut id = [0; 8];
     api.entropy.fill(&mut id);

@@ -1,4 +1,4 @@
-//! What the endpoints work with.
+//! The state that the endpoints share.
 
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
@@ -29,7 +29,7 @@ use super::request::running::Running;
 use super::server::callers::Gate;
 use super::server::throttle::{Listeners, Uploads};
 
-/// The host's long-lived parts, each made once. Clones are of the same parts.
+/// The host's long-lived parts. A clone shares the same parts.
 #[derive(Clone)]
 pub struct Host {
     pub store: Arc<Store>,
@@ -44,7 +44,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// With the parts that `sandbox` has already.
+    /// Takes the store, the set-up, the telemetry and the clock from `sandbox`.
     pub fn new(
         sandbox: Arc<Sandbox>,
         publisher: Publisher,
@@ -58,14 +58,14 @@ impl Host {
     }
 }
 
-/// What endpoints work with: the host, and the API's own parts. They take it as `State<Arc<Api>>`.
+/// The state of all endpoints, which take it as `State<Arc<Api>>`: the host, and the API's own parts.
 pub struct Api {
     pub(super) host: Host,
     pub(super) config: HttpConfig,
     pub(super) readiness: Box<dyn Readiness>,
     pub(super) entropy: Box<dyn Entropy>,
     pub(super) readings: Readings,
-    /// When it is cancelled, answers that have no end of their own are over.
+    /// Cancelled at shutdown, which ends answers that would otherwise never end, such as streams of events.
     pub(super) stop: CancellationToken,
     pub(super) gate: Gate,
     pub(super) running: Running,
@@ -108,7 +108,7 @@ impl Api {
         })
     }
 
-    /// A channel's set-up, as it is in memory.
+    /// The channel's set-up from memory. An unknown channel is the error `not_found`.
     pub(super) fn find_channel(&self, channel: ChannelId) -> Result<ChannelSetup, ApiError> {
         self.setup.find_channel(channel).ok_or_else(ApiError::no_channel)
     }

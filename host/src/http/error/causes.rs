@@ -1,4 +1,4 @@
-//! Which refusal answers an error of the rooms below.
+//! Converts errors of the lower rooms into refusals.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::setup::changing::ChangeSetupError;
 use crate::setup::module_change::{ModuleChangeError, Problem};
 use crate::store::StoreError;
 
-/// `Retry-After` of a call or a change that lost to others of the channel.
+/// `Retry-After` of a call or a change that lost to concurrent ones of the channel.
 const BUSY_FOR: Duration = Duration::from_secs(1);
 
 impl From<StoreError> for ApiError {
@@ -39,7 +39,7 @@ impl From<ChangeSetupError> for ApiError {
         match error {
             ChangeSetupError::UnknownChannel => ApiError::no_channel(),
             ChangeSetupError::Busy => ApiError::busy(BUSY_FOR),
-            // Logged where it was reloaded.
+            // The failed reload has already logged it.
             ChangeSetupError::NotReloaded => INTERNAL.into(),
             ChangeSetupError::Store(error) => error.into(),
         }
@@ -80,7 +80,7 @@ impl From<ModuleChangeError> for ApiError {
         match error {
             ModuleChangeError::Consent(error) => error.into(),
             ModuleChangeError::UnknownModule => UNKNOWN_MODULE.into(),
-            // A name of ours would look like a word at the start of a sentence.
+            // `sentence` would capitalise the module's name, which is then no longer its name.
             ModuleChangeError::AlwaysOn(name) => {
                 ApiError::because(ALWAYS_ON, format!("The module {name} is always on."))
             }

@@ -1,15 +1,15 @@
-//! Every refusal, once: its status, its code, and when it is answered. The document lists this table.
+//! The table of refusals: status, code and meaning of each. The OpenAPI document lists it.
 
-/// A kind of refusal. Its code keeps its meaning for ever; other refusals may be added.
+/// A kind of refusal. The meaning of its code never changes; codes may be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
     pub status: u16,
     pub code: &'static str,
-    /// When it is answered, as the document says.
+    /// When this refusal is answered, for the OpenAPI document.
     pub meaning: &'static str,
-    /// The sentence for the client, where an answer has none of its own: the meaning, unless [`Refusal::telling`] gives another.
+    /// The usual sentence for the client: the meaning, unless [`Refusal::telling`] sets another.
     pub(super) detail: &'static str,
-    /// A header that every such answer has.
+    /// A header of every answer with this refusal.
     pub(super) header: Option<(&'static str, &'static str)>,
 }
 
@@ -41,7 +41,7 @@ refusals! {
     INVALID_HEADER = refusal(400, "invalid_header", "A header is not well-formed.");
     INVALID_PATH = refusal(400, "invalid_path", "A part of the path cannot be what it stands for.");
     INVALID_QUERY = refusal(400, "invalid_query", "A parameter of the query is unknown or not well-formed.");
-    // One answer for unknown, expired and revoked keys: a guess tells nothing about the keys that there are.
+    // The same answer for unknown, expired and revoked keys, so that guessing does not reveal which keys exist.
     INVALID_KEY = refusal(401, "invalid_key", "The API key is unknown, expired or revoked.")
         .telling("The API key is unknown, expired or revoked, or not sent as Authorization: Bearer twk_...")
         .with_header("www-authenticate", "Bearer realm=\"twitchy\", error=\"invalid_token\"");
@@ -121,7 +121,7 @@ refusals! {
     COMPILE_BUDGET_SPENT = refusal(429, "compile_budget_spent", "The key has used up its processor time for compiling uploads.");
     COOLDOWN = refusal(429, "cooldown", "The command was used a moment ago.");
     RATE_LIMITED = refusal(429, "rate_limited", "Too many requests.");
-    // The listeners go on, so a minute is a guess at when one of them leaves.
+    // The time at which a listener leaves is unknown, so a minute is a guess.
     TOO_MANY_LISTENERS = refusal(429, "too_many_listeners", "Too many listen to events.")
         .telling("Too many listen to events already; end one of yours, or try again later.")
         .with_header("retry-after", "60");
@@ -133,7 +133,7 @@ refusals! {
     NOT_READY = refusal(503, "not_ready", "The host starts, stops, or is not connected.").telling("The host is not ready.");
 }
 
-/// Twitch sends the id of a channel to accounts that have joined the channel: that of a configured channel is not known before.
+/// Twitch sends a channel's id only to accounts that have joined the channel, so before that the id is unknown.
 pub(super) const NO_CHANNEL: &str =
     "There is no such channel, or the bot has not joined it yet: then its id is not known.";
 
