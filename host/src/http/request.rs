@@ -1,7 +1,7 @@
-//! What endpoints read of a request, and what holds for the answers to it.
+//! Extractors and middleware that many endpoints share.
 //!
-//! Guarantees: a request is read strictly, and within bounds of size; a refusal repeats nothing of it that may be a
-//! secret. Not here: who asks, which `server/gate` finds, and the shapes, which clients share.
+//! Guarantees: requests are parsed strictly and within bounds of size; a refusal repeats nothing that may be a secret.
+//! Not here: identifying the caller (`server/gate`), and the JSON shapes, which clients share (`shapes`).
 
 pub mod body;
 pub(in crate::http) mod echo;

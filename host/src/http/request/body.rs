@@ -1,4 +1,4 @@
-//! What a request brings along: JSON, a query, the parts of a path. What does not fit is a problem like any other.
+//! Extractors of a JSON body, a query and path parameters. A malformed one is refused with a problem document.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -20,14 +20,14 @@ use crate::http::request::echo::{mask_values, show_path};
 use crate::http::request::objects::Objects;
 use crate::http::state::Api;
 
-/// A body of JSON, in a request and in an answer. In a request it must say so: a page in a browser cannot send this
-/// content type to another site without asking it first.
+/// A JSON body of a request or an answer. A request must have the content type of JSON: a browser lets a page send that
+/// to another site only after asking that site.
 pub struct Json<T>(pub T);
 
-/// What stands behind the `?`.
+/// The query, as a struct.
 pub struct Query<T>(pub T);
 
-/// What stands at the `{}` of the path.
+/// The path's parameters, as one value or a tuple.
 pub struct Path<T>(pub T);
 
 const JSON: &str = "application/json";
@@ -52,9 +52,9 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-/// What a client's author can mend it by: the field, and what belongs there.
+/// Parses a JSON object. The error names the field and the expected value, for the client's author.
 fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    // Some editors and shells write one in front of every text in UTF-8.
+    // Some editors and shells begin every UTF-8 text with a byte order mark.
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     if bytes.trim_ascii_start().first() != Some(&b'{') {
         return Err("The body must be a JSON object.".to_owned());
@@ -62,7 +62,7 @@ fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(Objects(&mut reader)).map_err(|error| {
         let (path, text) = (show_path(error.path()), name_no_type(&mask_values(&error.inner().to_string())));
-        // A missing field has no path of its own, and an unknown one is named anyhow.
+        // serde gives a missing field no path, and already names an unknown field in its text.
         let is_of_field = error.inner().is_data() && !path.is_empty() && !text.starts_with("unknown field");
         if is_of_field { format!("{path}: {text}.") } else { sentence(&text) }
     })?;
@@ -70,14 +70,14 @@ fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     Ok(value)
 }
 
-/// serde names our types, which tell nobody anything.
+/// Replaces serde's names of Rust types, which mean nothing to a client's author.
 fn name_no_type(text: &str) -> String {
     let Some((before, named)) = text.split_once("expected struct ") else { return text.to_owned() };
     let after = named.split_once(' ').map_or("", |(_, after)| after);
     format!("{before}expected an object {after}").trim_end().to_owned()
 }
 
-/// A whole body of at most `limit` bytes. A body whose head promises more is refused unread.
+/// Reads a whole body of at most `limit` bytes. A body whose declared length is larger is refused unread.
 pub async fn read_body(body: Body, limit: usize) -> Result<Bytes, ApiError> {
     if body.size_hint().lower() > limit as u64 {
         return Err(ApiError::too_large(limit));
@@ -86,7 +86,7 @@ pub async fn read_body(body: Body, limit: usize) -> Result<Bytes, ApiError> {
     collected.map(Collected::to_bytes).map_err(|error| refuse_body(&*error, limit))
 }
 
-/// Why reading a body failed: it came more slowly than it may.
+/// The error of a body that arrives more slowly than it may.
 #[derive(Debug, thiserror::Error)]
 #[error("the body comes too slowly")]
 pub struct BodyTooSlow;
@@ -105,10 +105,10 @@ fn refuse_body(error: &(dyn Error + 'static), limit: usize) -> ApiError {
     ApiError::because(INVALID_BODY, "The body ended early.")
 }
 
-/// Bodies are read as they are. Of a compressed one nobody could tell beforehand how large it becomes.
+/// Refuses encoded bodies: the decompressed size of a compressed body is not known beforehand.
 ///
 /// # Errors
-/// `unsupported_encoding` where the body is encoded.
+/// `unsupported_encoding`: the body is encoded.
 pub fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
     let codings =
         headers.get_all(header::CONTENT_ENCODING).iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
@@ -116,12 +116,12 @@ pub fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
     if codings.map(<[u8]>::trim_ascii).all(is_plain) { Ok(()) } else { Err(UNSUPPORTED_ENCODING.into()) }
 }
 
-/// `right` is the content type that the endpoint reads.
+/// `right`: the content type that the endpoint reads.
 pub fn refuse_media_type(right: &str) -> ApiError {
     ApiError::because(UNSUPPORTED_MEDIA_TYPE, format!("The body's content type must be {right}."))
 }
 
-/// Whether the content type is `wanted`, whatever its parameters.
+/// Whether the content type is `wanted`; its parameters are ignored.
 pub fn has_content_type(headers: &HeaderMap, wanted: &str) -> bool {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted)
@@ -149,7 +149,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     }
 }
 
-/// axum's own words around an error are about types.
+/// The innermost cause. axum's outer texts are about Rust types.
 fn source_of(error: &dyn Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {

@@ -1,29 +1,29 @@
-//! What a refusal repeats of a request. A secret that was put into the wrong place must not come back in the answer, which
-//! clients log: values are never repeated, and names only as far as they may be names.
+//! Filters the parts of a request that a refusal repeats. A secret in the wrong place must not come back in the answer,
+//! because clients log answers. So values are never repeated, and names only if they look like names.
 
 use serde_path_to_error::{Path, Segment};
 
-/// Characters of a name that is repeated, and of a word in it. A setting's key has room; an access token and an API key are
+/// Largest sizes of a name and of a word in it, in characters. The keys of settings fit; access tokens and API keys are
 /// longer words than any name has.
 const LONGEST_NAME: usize = 64;
 const LONGEST_WORD: usize = 24;
-/// Stands for what is not repeated.
+/// Replaces a part that is not repeated.
 const HIDDEN: &str = "*";
 
-/// The name, where it may be one.
+/// `text`, if it looks like a name.
 pub(in crate::http) fn find_name(text: &str) -> Option<&str> {
     let is_word = |word: &str| word.chars().count() <= LONGEST_WORD && word.chars().all(char::is_alphanumeric);
     let is_name = (1..=LONGEST_NAME).contains(&text.len()) && text.split(['_', '-', '.']).all(is_word);
     is_name.then_some(text)
 }
 
-/// `settings.sides` as it is, and what is no name in it hidden.
+/// `settings.sides` unchanged; a part that does not look like a name is hidden.
 pub(in crate::http) fn show_field(field: &str) -> String {
     let parts: Vec<&str> = field.split('.').map(|part| find_name(part).unwrap_or(HIDDEN)).collect();
     parts.join(".")
 }
 
-/// The place of an error in a body; empty where it is the body itself.
+/// The place of an error in a body; empty for the body itself.
 pub(in crate::http) fn show_path(path: &Path) -> String {
     let mut shown = String::new();
     for segment in path {
@@ -39,11 +39,11 @@ pub(in crate::http) fn show_path(path: &Path) -> String {
     shown
 }
 
-/// serde's text of an error, without what it quotes of the request. The place may stand in front: `limit: invalid ...`.
+/// serde's error text without its quotes of the request. A place may precede it: `limit: invalid ...`.
 pub(in crate::http) fn mask_values(text: &str) -> String {
     const BEGINNINGS: [(&str, bool); 4] =
         [("invalid type: ", true), ("invalid value: ", true), ("unknown field", false), ("unknown variant", false)];
-    // What is quoted stands behind the beginning, and so does not make another one of it.
+    // Quoted text comes after the beginning, so the first match is never within a quote.
     let first = BEGINNINGS.iter().filter_map(|(begin, is_value)| Some((text.find(begin)?, *begin, *is_value))).min();
     let Some((at, begin, is_value)) = first else { return text.to_owned() };
     let (place, rest) = (&text[..at], &text[at + begin.len()..]);
@@ -53,7 +53,7 @@ pub(in crate::http) fn mask_values(text: &str) -> String {
 
 /// ``string "x", expected a boolean`` -> `string, expected a boolean`
 fn mask_value(text: &str) -> Option<String> {
-    // What is expected is a text of ours: the last one that looks like it begins it.
+    // The expectation is our own text and comes last, so it begins at the last match.
     let (found, expected) = text.rsplit_once(", expected ")?;
     let kind = found.split(['`', '"']).next().unwrap_or_default().trim_end();
     Some(format!("{kind}, expected {expected}"))

@@ -1,6 +1,6 @@
-//! Idempotency-Key: a request that is sent again gets the answer that it got before, for a day.
+//! Idempotency-Key: a repeated request gets the answer of the first one, for a day.
 //!
-//! An endpoint opts in on its route, with the most bytes that its body may have, and names the header in its document:
+//! An endpoint opts in on its route, with the largest size of its body in bytes, and documents the header:
 //!
 //! ```text
 //! let once = axum::middleware::from_fn_with_state((api, 16 << 20), idempotency::answer_once);
@@ -8,8 +8,8 @@
 //! #[utoipa::path(..., params(("Idempotency-Key" = Option<String>, Header, description = "...")))]
 //! ```
 //!
-//! The whole body is read first, as the key is bound to it. A caller that hangs up does not stop what was begun: the answer is
-//! kept for when the caller asks again. Answers that say "again, later" (429 and 5xx) and those over 64 KiB are not kept.
+//! The whole body is read first, because the key is bound to it. A caller that hangs up does not stop the work, and
+//! gets the answer by a repeated request. Answers that ask for a retry (429, 5xx) and those over 64 KiB are not kept.
 
 use std::sync::Arc;
 
@@ -31,23 +31,23 @@ use crate::store::host::idempotency::KeptAnswer;
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const KEY: &str = "idempotency-key";
-/// Characters of a key.
+/// Longest key, in characters.
 const LONGEST_KEY: usize = 128;
-/// Bytes of an answer that is kept.
+/// Largest answer that is kept, in bytes.
 const LARGEST_ANSWER: usize = 64 << 10;
 
-/// The Idempotency-Key of the request that an endpoint answers, as it was sent; None where there is none.
+/// The request's Idempotency-Key for the endpoint, as sent.
 #[derive(Clone, Debug)]
 pub struct IdempotencyKey(pub Box<str>);
 
-/// The middleware; `axum::middleware::from_fn_with_state((api, limit), answer_once)`.
+/// Middleware; `axum::middleware::from_fn_with_state((api, limit), answer_once)`.
 pub async fn answer_once(State((api, limit)): State<(Arc<Api>, usize)>, request: Request, next: Next) -> Response {
     answer(api, limit, request, next).await.unwrap_or_else(IntoResponse::into_response)
 }
 
 async fn answer(api: Arc<Api>, limit: usize, request: Request, next: Next) -> Result<Response, ApiError> {
     let Some(key) = find_key(request.headers())? else { return Ok(next.run(request).await) };
-    // Not kept: the same body, sent as it is, is another request.
+    // Checked first, so that this refusal is not kept: the client may repeat the key with the body unencoded.
     check_encoding(request.headers())?;
     let principal = Principal::of(request.extensions())?;
     let (mut parts, body) = request.into_parts();
@@ -55,7 +55,7 @@ async fn answer(api: Arc<Api>, limit: usize, request: Request, next: Next) -> Re
     let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
     let fingerprint = fingerprint(parts.method.as_str(), target, &parts.headers, &body);
     let name: Name = (principal.caller().clone(), key.clone());
-    // First it is running, then one looks: so no answer is missed between the two.
+    // Registered as running before the lookup: otherwise an answer that is kept in between would be missed.
     let run = api.running.begin(&name, fingerprint)?;
     if let Some(kept) = api.store.host.find_answer(&name.0, &name.1, api.now().wall).await? {
         return if kept.fingerprint == fingerprint { Ok(replay(kept)) } else { Err(IDEMPOTENCY_KEY_REUSED.into()) };
@@ -68,7 +68,7 @@ async fn answer(api: Arc<Api>, limit: usize, request: Request, next: Next) -> Re
         response
     });
     answered.await.map_err(|error| {
-        // A panic is in the log already; nothing else ends a task that nobody aborts, but the end of the host.
+        // A panic is in the log already. Nothing else ends the task early but the end of the host.
         warn!(%error, "a request broke");
         INTERNAL.into()
     })
@@ -86,7 +86,7 @@ fn find_key(headers: &HeaderMap) -> Result<Option<Box<str>>, ApiError> {
     Ok(Some(text.into()))
 }
 
-/// Of what is asked: each part is told from the next by its length.
+/// SHA-256 of the request. Each part is hashed with its length, so that no two parts run together.
 fn fingerprint(method: &str, target: &str, headers: &HeaderMap, body: &[u8]) -> [u8; 32] {
     let content_type = headers.get(header::CONTENT_TYPE).map_or(&[][..], HeaderValue::as_bytes);
     let mut hash = Sha256::new();
@@ -114,7 +114,7 @@ async fn keep(api: &Api, (caller, key): &Name, fingerprint: [u8; 32], response: 
         body: body.to_vec().into(),
     };
     if let Err(error) = api.store.host.save_answer(caller.clone(), key.clone(), answer, api.now().wall).await {
-        // What was asked for is done: its answer is worth more than the promise to repeat it.
+        // The work is done, so the caller gets the answer even if a repeated request will not.
         warn!(%error, "an answer is not kept for its Idempotency-Key");
     }
     Response::from_parts(parts, Body::from(body))

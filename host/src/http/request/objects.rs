@@ -1,16 +1,16 @@
-//! Reads the JSON of a request strictly, at any depth: an object is an object, and has no field that its shape lacks.
+//! Strict parsing of a request's JSON, at any depth: a struct is read only from an object without unknown fields.
 //!
-//! serde would also take a list of a struct's fields in their order. Such a list means something else as soon as a field is
-//! added, and the document does not describe it. A field with a typing error in it would be one that was left out.
+//! serde also reads a struct from a list of its fields in order, whose meaning changes when a field is added, and which
+//! the OpenAPI document does not describe. It also ignores unknown fields, so a mistyped one would count as left out.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-/// A deserializer, and around each value in it: whatever reads a struct from it finds an object, or an error.
+/// Wraps a deserializer and every value in it, so that a struct is read from an object or fails.
 ///
-/// Made for formats that tell what each value is, such as JSON. An enum is passed on as it is: ours have no data.
+/// Only for self-describing formats, such as JSON. Enums are passed on unchecked, because ours have no data.
 pub(in crate::http) struct Objects<T>(pub(super) T);
 
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
@@ -60,7 +60,7 @@ macro_rules! visit_scalars {
     };
 }
 
-/// Hands on what a JSON value can be.
+/// Forwards every kind of JSON value.
 impl<'de, V: Visitor<'de>> Visitor<'de> for Objects<V> {
     type Value = V::Value;
 
@@ -134,7 +134,7 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Objects<S> {
     }
 }
 
-/// A visitor of an object, and then the object, that has no other fields than these.
+/// Wraps an object's visitor, and then its fields, to refuse unknown ones.
 struct Fields<T> {
     known: &'static [&'static str],
     inner: T,

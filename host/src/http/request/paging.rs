@@ -1,4 +1,4 @@
-//! Lists, page by page.
+//! Pages of lists.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -12,15 +12,15 @@ use crate::http::shapes::page::Listed;
 
 const MOST: usize = 100;
 const USUAL: usize = 50;
-/// Characters of a cursor.
+/// Longest cursor, in characters.
 const LONGEST_CURSOR: usize = 100;
 
-/// Which page is wanted: `?limit=` and `&cursor=`. An endpoint adds `params(PageQuery)` to its document.
+/// The requested page: `?limit=` and `&cursor=`. An endpoint adds `params(PageQuery)` to its document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
     /// 1 to 100.
     pub limit: usize,
-    /// What the page before gave as `next_cursor`.
+    /// `next_cursor` of the previous page.
     pub cursor: Option<String>,
 }
 
@@ -37,17 +37,17 @@ pub struct PageQuery {
 }
 
 impl Page {
-    /// The cursor as what an endpoint made it from.
+    /// Parses the cursor into the type from which the endpoint made it.
     ///
     /// # Errors
-    /// `invalid_query` where it is none of ours.
+    /// `invalid_query`: the cursor is not one of this list.
     pub fn parse_cursor<T: std::str::FromStr>(&self) -> Result<Option<T>, ApiError> {
         let parse = |cursor: &String| cursor.parse().map_err(|_| wrong("cursor is not a next_cursor of this list."));
         self.cursor.as_ref().map(parse).transpose()
     }
 
-    /// The page, from up to one item more than it has: that one tells whether there is a next page. `cursor` makes one from the
-    /// last item of the page.
+    /// Makes the page from up to one item more than its limit; the extra item shows that there is a next page. `cursor`
+    /// makes `next_cursor` from the last item of the page.
     pub fn cut<I, T>(&self, mut found: Vec<I>, cursor: impl Fn(&I) -> String, show: impl Fn(I) -> T) -> Listed<T> {
         let has_more = found.len() > self.limit;
         found.truncate(self.limit);

@@ -1,4 +1,4 @@
-//! Changes of what was read before: ETag and If-Match, so that nobody undoes a change that they have not seen.
+//! ETag and If-Match: a change applies only to the revision that its caller has read, so it cannot undo an unseen one.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -8,7 +8,7 @@ use crate::domain::effect::Revision;
 use crate::http::error::ApiError;
 use crate::http::error::refusals::{INVALID_HEADER, PRECONDITION_FAILED, PRECONDITION_REQUIRED};
 
-/// The header of an answer that shows something at a revision.
+/// The header ETag of an answer that shows `revision`.
 pub fn etag(revision: Revision) -> [(HeaderName, HeaderValue); 1] {
     let value = HeaderValue::from_str(&write_etag(revision)).expect("a quoted number makes a header");
     [(header::ETAG, value)]
@@ -18,20 +18,20 @@ fn write_etag(revision: Revision) -> String {
     format!("\"r{}\"", revision.0)
 }
 
-/// What the header If-Match says. An endpoint that takes it names it in its document:
+/// The header If-Match. An endpoint that takes it declares it in its document:
 /// `params(("If-Match" = String, Header, description = "The ETag that was read, or *."))`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IfMatch(Option<String>);
 
 impl IfMatch {
-    /// Whether what is at `revision` now may be changed.
+    /// Checks that a thing whose current revision is `revision` may be changed.
     ///
     /// # Errors
-    /// `precondition_required` without the header, `precondition_failed` where it names another revision.
+    /// `precondition_required`: the header is missing. `precondition_failed`: the header names another revision.
     pub fn check(&self, revision: Revision) -> Result<(), ApiError> {
         let wanted = self.0.as_deref().ok_or(PRECONDITION_REQUIRED)?;
         let ours = write_etag(revision);
-        // A weak one, `W/"r1"`, never matches here: RFC 9110, section 13.1.1.
+        // A weak ETag, `W/"r1"`, never matches here: RFC 9110, section 13.1.1.
         let is_met = wanted.split(',').map(str::trim).any(|tag| tag == "*" || tag == ours);
         if is_met { Ok(()) } else { Err(PRECONDITION_FAILED.into()) }
     }

@@ -1,5 +1,5 @@
-//! What stands behind the `?` is what the endpoint takes, and nothing else: a `dry_run` with a typing error in it would call
-//! the command, and a filter with one would be none.
+//! Refuses query parameters that the endpoint does not have. Otherwise a mistyped `dry_run` would call the command, and
+//! a mistyped filter would be ignored.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::http::error::refusals::INVALID_QUERY;
 use crate::http::request::echo::find_name;
 use crate::http::state::Api;
 
-/// The middleware.
+/// Middleware for all routes.
 pub(in crate::http) async fn check(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     match find_unknown(&api, &request) {
         Some(error) => error.into_response(),
@@ -25,7 +25,7 @@ fn find_unknown(api: &Api, request: &Request) -> Option<ApiError> {
     let path = request.extensions().get::<MatchedPath>()?;
     let method = if request.method() == Method::HEAD { Method::GET.as_str() } else { request.method().as_str() };
     let names = api.document.get()?.parameters.find(path.as_str(), method)?;
-    // What cannot be read is told by the endpoint.
+    // The endpoint itself refuses a query that cannot be parsed.
     let Query(query) = Query::<Vec<(String, String)>>::try_from_uri(request.uri()).ok()?;
     let (unknown, _) = query.into_iter().find(|(name, _)| !names.contains(name))?;
     let unknown = find_name(&unknown).map_or_else(|| "of that name".to_owned(), ToOwned::to_owned);

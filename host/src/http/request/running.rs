@@ -1,4 +1,4 @@
-//! The requests with an Idempotency-Key that have no answer yet.
+//! Requests with an Idempotency-Key in flight, so that a concurrent repetition is refused.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,14 +7,14 @@ use crate::domain::principal::CallerId;
 use crate::http::error::ApiError;
 use crate::http::error::refusals::{IDEMPOTENCY_KEY_REUSED, IN_PROGRESS};
 
-/// A request's name: who sent it, and what they call it.
+/// A request's name: its caller, and the caller's Idempotency-Key.
 pub(super) type Name = (CallerId, Box<str>);
 
-/// Requests under way, with what each asks for. Bounded by the requests of each caller that may be under way at once.
+/// Requests in flight, with their fingerprints. Bounded by the callers' limits on requests in flight.
 #[derive(Default)]
 pub(in crate::http) struct Running(Arc<Mutex<HashMap<Name, [u8; 32]>>>);
 
-/// Runs until it is dropped.
+/// The entry of a request in flight, removed on drop.
 pub(super) struct Run {
     all: Arc<Mutex<HashMap<Name, [u8; 32]>>>,
     pub(super) name: Name,
