@@ -1,4 +1,4 @@
-//! The OpenAPI document: what the endpoints say of themselves, and what holds for all of them.
+//! The OpenAPI document: each endpoint's own description, completed with everything that all endpoints share.
 
 use std::sync::Arc;
 
@@ -28,27 +28,27 @@ use super::state::Api;
 use formats::add_patterns;
 use served::{Parameters, Served, find_inline, list_operations, method_name};
 
-/// The shapes that are shown with their revision.
+/// Shapes that are answered with their revision as the ETag.
 const TAGGED: [&str; 3] = ["Channel", "ChannelModule", "ModuleDetail"];
-/// The shapes of requests that an answer has too: they allow other fields there, so that a client may be older than its host.
+/// Shapes in requests and answers. The types ignore unknown fields, for older clients; a request must not have any.
 const CLOSED: [&str; 3] = ["CommandTerms", "ModuleCaps", "ModuleGrants"];
 const SCHEME: &str = "api_key";
-/// In the words of SPDX.
+/// An SPDX expression.
 const LICENSE: &str = env!("CARGO_PKG_LICENSE");
 const TEXT: &str = "Modules, channels and commands of this host. Every answer that says no is a problem document \
                     (RFC 9457) whose `code` never changes.";
 
-/// To be filled by the endpoints.
+/// The document without endpoints, which add themselves.
 pub(super) fn begin() -> OpenApi {
     let license = LicenseBuilder::new().name(LICENSE).identifier(Some(LICENSE)).build();
     let info = InfoBuilder::new().title("twitchy").version(env!("CARGO_PKG_VERSION")).description(Some(TEXT));
     let info = info.license(Some(license)).build();
-    // Wherever the document was read from.
+    // A relative address: the server that the document was read from.
     let server = Server::new("/");
     OpenApiBuilder::new().info(info).servers(Some([server])).build()
 }
 
-/// Adds what holds for all endpoints, so that each says only what is its own.
+/// Adds everything that all endpoints share, so that each declares only its own part.
 pub(super) fn complete(document: &mut OpenApi) -> Served {
     let components = document.components.get_or_insert_default();
     components.schemas.insert("Problem".to_owned(), describe_problem());
@@ -72,10 +72,10 @@ pub(super) fn complete(document: &mut OpenApi) -> Served {
     Served { json: document.to_string().into(), page, parameters }
 }
 
-/// Answered before the request is known, so without a problem document.
+/// Answered before the request is parsed, so without a problem document.
 const TOO_LARGE_HEAD: &str = "431";
 
-/// With all codes, so that an author of a client need not try them out.
+/// The shape of problem documents, with a list of all codes, so that authors of clients need not find them by trial.
 fn describe_problem() -> RefOr<Schema> {
     let mut problem = Problem::schema();
     if let RefOr::T(Schema::Object(object)) = &mut problem
@@ -89,7 +89,7 @@ fn describe_problem() -> RefOr<Schema> {
     problem
 }
 
-/// Those of an answer that a program looks at.
+/// Adds the headers of an answer that programs use.
 fn add_headers(status: &str, is_idempotent: bool, response: &mut Described) {
     let headers = &mut response.headers;
     match status {
@@ -114,7 +114,7 @@ fn text(description: &str) -> RefOr<Header> {
     RefOr::T(HeaderBuilder::new().schema(Some(String::schema())).description(Some(description)).build())
 }
 
-/// What can be answered follows from what is asked for: a key, a body, parameters.
+/// Adds the answers that follow from the operation's parts: a key, a body, parameters.
 fn complete_operation(method: &str, path: &str, operation: &mut Operation) {
     let row = find_row(method, path);
     let (needs_key, is_probe) = (row.is_some_and(Row::needs_key), row.is_some_and(Row::is_probe));
@@ -171,7 +171,7 @@ fn complete_operation(method: &str, path: &str, operation: &mut Operation) {
         }
     }
     let scheme = || SecurityRequirement::new(SCHEME, [] as [&str; 0]);
-    // An empty list says that no key is needed; without one, nothing would be said.
+    // In OpenAPI an empty list means that no key is needed. A missing one would not say that.
     operation.security = Some(needs_key.then(scheme).into_iter().collect());
 }
 

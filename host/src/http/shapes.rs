@@ -1,8 +1,8 @@
-//! The JSON of the API as types, which endpoints and our own clients share.
+//! The JSON of the API as types, shared by the endpoints and our own clients.
 //!
-//! Guarantees: a client may be older than its host. So the fields that a shape does not know are ignored in an answer
-//! (in a request `objects` refuses them), and a word that is one of several, such as a role, stays a text. Not here:
-//! what the shapes are made of, and what is checked of them, which is `api`'s.
+//! Guarantees: an older client understands a newer host. So unknown fields of an answer are ignored (those of a request
+//! are refused by `request/objects`), and a field with a few allowed words, such as a role, is a plain text. Not here:
+//! conversion from and to the domain's types, and validation, which are `api`'s.
 
 pub mod audit;
 pub mod channel;

@@ -1,5 +1,5 @@
-//! The kinds of texts that requests and answers are made of, as the document has them: a field or parameter names its kind
-//! as its `format`, and the document adds the pattern. Every text that fits a pattern is taken, as far as its form goes.
+//! Formats of texts in requests and answers. A field or parameter names its `format`, and the document adds the
+//! pattern. Every text that matches the pattern is well-formed for the host.
 
 use serde_json::Value;
 use utoipa::openapi::RefOr;
@@ -12,7 +12,7 @@ macro_rules! twitch_id {
     };
 }
 
-/// Semantic Versioning's own expression, with numbers that fit 64 bits.
+/// Semantic Versioning's own regular expression, with numbers that fit 64 bits.
 macro_rules! version {
     () => {
         concat!(
@@ -23,7 +23,7 @@ macro_rules! version {
     };
 }
 
-/// A format, and the regular expression of its texts. Digits are spelled out: in some dialects `\d` is more than 0 to 9.
+/// Each format's regular expression. Digits are spelled out, because `\d` matches more than 0 to 9 in some dialects.
 const FORMATS: &[(&str, &str)] = &[
     ("amount", r"^[0-9]{1,20}(\.[0-9]{1,8})?$"),
     (
@@ -49,7 +49,7 @@ const FORMATS: &[(&str, &str)] = &[
     ("version", concat!("^", version!(), "$")),
 ];
 
-/// Bytes of any kind, in the word that generators of clients know.
+/// Arbitrary bytes, with the format `binary`, which generators of clients know.
 pub(in crate::http) struct Binary;
 
 impl PartialSchema for Binary {
@@ -61,7 +61,7 @@ impl PartialSchema for Binary {
 
 impl ToSchema for Binary {}
 
-/// Adds the pattern of each format, everywhere below `document`.
+/// Adds the pattern of each format, anywhere in `document`.
 pub(in crate::http) fn add_patterns(document: &mut Value) {
     match document {
         Value::Array(items) => items.iter_mut().for_each(add_patterns),

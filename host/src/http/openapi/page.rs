@@ -1,4 +1,4 @@
-//! The document as a page: no script, nothing from outside, readable on a phone and in the dark.
+//! The OpenAPI document as an HTML page: without scripts or external resources, readable on a phone and in dark mode.
 
 use axum::body::Bytes;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
@@ -13,7 +13,7 @@ mod shape;
 use markup::{add, add_table, anchor, code, escape, line, prose};
 use shape::{add_schema, name_schema, write_example};
 
-/// Its style is the only thing that it loads.
+/// The page loads only its style sheet.
 const POLICY: &str =
     "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
@@ -25,10 +25,10 @@ const HEAD: &str = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\
 
 const INTRODUCTION: &str = include_str!("page/introduction.html");
 
-/// In the order of what somebody does who meets this host for the first time; others follow.
+/// The tags in the order in which a newcomer needs them; other tags follow.
 const TAGS: [&str; 6] = ["modules", "channels", "watch", "audit", "keys", "about"];
 
-/// Told once for all requests, and not with each.
+/// Statuses that the page explains once for all requests.
 const EVERYWHERE: [&str; 10] = ["401", "408", "413", "415", "421", "428", "429", "431", "500", "503"];
 
 pub(in crate::http) fn answer(page: Bytes) -> Response {
@@ -46,7 +46,7 @@ pub(in crate::http) async fn show_style() -> Response {
     ([(CONTENT_TYPE, "text/css; charset=utf-8")], STYLE).into_response()
 }
 
-/// Of the very document that is served.
+/// Writes the page from the very document that is served, so that the two agree.
 pub(in crate::http) fn write_page(document: &Value) -> String {
     let groups = group(document);
     let mut page = HEAD.to_owned();
@@ -84,7 +84,7 @@ impl Operation<'_> {
     }
 }
 
-/// By tag.
+/// Groups operations by tag.
 fn group(document: &Value) -> Vec<(&str, Vec<Operation<'_>>)> {
     let mut groups: Vec<(&str, Vec<Operation<'_>>)> = TAGS.map(|tag| (tag, Vec::new())).into();
     for (path, item) in document["paths"].as_object().into_iter().flatten() {

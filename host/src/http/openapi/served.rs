@@ -1,4 +1,4 @@
-//! The finished document, as it is served, and the names of parameters in it.
+//! The complete document in its served forms, and the names of its query parameters.
 
 use std::collections::HashMap;
 
@@ -6,15 +6,15 @@ use axum::body::Bytes;
 use utoipa::openapi::path::{HttpMethod, Operation, Parameter, ParameterIn, PathItem};
 use utoipa::openapi::{OpenApi, RefOr};
 
-/// What does not change as long as the process runs.
+/// Everything built from the document, once for the life of the process.
 pub(in crate::http) struct Served {
     pub(super) json: Bytes,
     pub(super) page: Bytes,
     pub(in crate::http) parameters: Parameters,
 }
 
-/// The names of the parameters of the query, by path and method. Only of endpoints whose document has a refusal for a malformed
-/// request: a probe of `/healthz?now=1` is none of them.
+/// The names of query parameters, by path and method. Only of endpoints that document a refusal of malformed requests,
+/// so that a probe of `/healthz?now=1` is not refused.
 pub(in crate::http) struct Parameters(HashMap<String, HashMap<&'static str, Vec<String>>>);
 
 impl Parameters {
@@ -41,7 +41,7 @@ fn list_names(operation: &Operation) -> Vec<String> {
     queries.map(|parameter| parameter.name.clone()).collect()
 }
 
-/// Of those methods that we answer.
+/// The operations of the methods that the API uses.
 pub(super) fn list_operations(item: &mut PathItem) -> impl Iterator<Item = (HttpMethod, &mut Operation)> {
     let operations = [
         (HttpMethod::Get, &mut item.get),
@@ -66,7 +66,7 @@ pub(super) fn method_name(method: &HttpMethod) -> &'static str {
     }
 }
 
-/// None of ours stands elsewhere in the document.
+/// Our parameters are always inline; `Ref` cannot occur.
 pub(super) fn find_inline(parameter: &RefOr<Parameter>) -> Option<&Parameter> {
     match parameter {
         RefOr::T(parameter) => Some(parameter),

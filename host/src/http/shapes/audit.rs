@@ -1,4 +1,4 @@
-//! The audit.
+//! The audit: changes, and their actors.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

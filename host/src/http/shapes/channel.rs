@@ -1,4 +1,4 @@
-//! Channels.
+//! Channels, and changes of their set-up.
 
 use std::collections::BTreeMap;
 
@@ -73,7 +73,7 @@ pub struct TermsPatch {
     pub chatter_cooldown: Option<String>,
 }
 
-/// Tells null from nothing.
+/// Distinguishes `null` from a missing field.
 fn read_given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }

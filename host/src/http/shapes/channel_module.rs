@@ -1,4 +1,4 @@
-//! Modules in a channel: as they are wanted, and as they are.
+//! A module's state in a channel, and the requested one.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
-/// The `version` that follows new ones.
+/// The `version` of a channel that follows new versions.
 pub const LATEST: &str = "latest";
 
 /// How a module stands in a channel.
@@ -206,7 +206,7 @@ pub struct StepBack {
     pub to: Option<String>,
 }
 
-/// A secret setting. Debug redacts it, and only a client that enters it serializes it.
+/// A secret setting. Debug redacts it. It is serialized only by a client that enters it.
 #[derive(Clone, Debug)]
 pub struct Secret(pub SecretString);
 

@@ -1,4 +1,4 @@
-//! Calls of commands, and their answers.
+//! Calls of commands over HTTP, and their answers.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Events: the data of each, by its name.
+//! The data of each server-sent event, with the event's name.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,18 +13,18 @@ pub struct InvocationEvent {
     pub version: String,
     pub command: String,
     pub outcome: String,
-    /// Nothing of what the module did was kept.
+    /// Whether this was a dry run, which keeps none of the module's changes.
     pub dry_run: bool,
     pub blame: String,
-    /// Why there is no answer, in words.
+    /// Why the call has no answer, as a text for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     pub replies: usize,
-    /// From the question to the answer, in seconds.
+    /// From the call to its answer, in seconds.
     pub duration: f64,
     /// Processor time of the guest, in seconds.
     pub processor: f64,
-    /// Bytes.
+    /// Bytes of guest memory, in the run that used most.
     pub memory: usize,
     pub runs: u32,
 }
@@ -56,7 +56,7 @@ pub struct TextEvent {
     pub text: String,
 }
 
-/// `missed`: the listener was too slow for so many events.
+/// `missed`: the listener was too slow, and missed this many events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MissedEvent {
     pub count: u64,

@@ -1,4 +1,4 @@
-//! What modules logged.
+//! Log lines of modules.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -1,4 +1,4 @@
-//! Lists, page by page.
+//! Pages of lists.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -1,4 +1,4 @@
-//! Refusals.
+//! Refusals, as problem documents of RFC 9457.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

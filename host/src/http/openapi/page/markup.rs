@@ -1,4 +1,4 @@
-//! Pieces of HTML. Whatever is a text of the document is escaped here.
+//! Writes pieces of HTML, and escapes every text from the document.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ pub(super) fn line(page: &mut String, html: &str) {
     writeln!(page, "{html}").expect("a String takes all");
 }
 
-/// Nothing where there is no text.
+/// Adds `text` as paragraphs and lists. Adds nothing if `text` is not a string.
 pub(super) fn add(page: &mut String, element: &str, text: &Value) {
     let Some(text) = text.as_str() else { return };
     for paragraph in text.split("\n\n").filter(|paragraph| !paragraph.is_empty()) {
@@ -22,7 +22,7 @@ pub(super) fn add(page: &mut String, element: &str, text: &Value) {
     }
 }
 
-/// Nothing where there are no rows.
+/// Adds nothing if there are no rows.
 pub(super) fn add_table(page: &mut String, head: [&str; 3], rows: impl Iterator<Item = [String; 3]>) {
     let mut rows = rows.peekable();
     if rows.peek().is_none() {
@@ -36,7 +36,7 @@ pub(super) fn add_table(page: &mut String, head: [&str; 3], rows: impl Iterator<
     page.push_str("</table>\n");
 }
 
-/// What stands between `backticks` is code.
+/// Escapes a text, and marks its parts between `backticks` as code.
 pub(super) fn prose(text: &str) -> String {
     let pieces = text.split('`').enumerate();
     let pieces = pieces.map(|(number, piece)| match number % 2 {
@@ -46,7 +46,7 @@ pub(super) fn prose(text: &str) -> String {
     pieces.collect()
 }
 
-/// A name, which may be broken where a phone is narrow, but not within its words.
+/// A name as code. On a narrow phone it breaks after `_` only, not within its words.
 pub(super) fn code(name: &str) -> String {
     format!("<code>{}</code>", escape(name).replace('_', "_<wbr>"))
 }

@@ -1,10 +1,10 @@
-//! The shapes of bodies: as tables, and as examples made of what each field says of itself.
+//! The shapes of bodies: as tables, and as examples made from the fields' own examples.
 
 use serde_json::{Map, Value, json};
 
 use super::markup::{add_table, code, escape, line, prose};
 
-/// Shapes in shapes, of which one could hold itself.
+/// Largest depth of nested shapes in an example, because a shape may contain itself.
 const DEEPEST: usize = 8;
 
 pub(super) fn add_schema(page: &mut String, schema: &Value) {
@@ -23,7 +23,7 @@ pub(super) fn add_schema(page: &mut String, schema: &Value) {
     let fields = list_parts(schema).iter().flat_map(|part| part["properties"].as_object().into_iter().flatten());
     let fields = fields.map(|(name, field)| {
         let need = if required.contains(&name.as_str()) { "" } else { ", optional" };
-        // The table of codes says the rest of what would be a list here.
+        // Only the first paragraph: the rest is the list of codes, which has its own table.
         let what = field["description"].as_str().unwrap_or_default();
         let what = what.split("\n\n").next().unwrap_or_default();
         [code(name), format!("{}{need}", name_schema(field)), prose(what)]
@@ -31,7 +31,7 @@ pub(super) fn add_schema(page: &mut String, schema: &Value) {
     add_table(page, ["Field", "Kind", "What"], fields);
 }
 
-/// A shape that takes in another one has its own fields in the last of its parts.
+/// The parts of a schema. In an `allOf`, the last part has the shape's own fields.
 fn list_parts(schema: &Value) -> &[Value] {
     schema["allOf"].as_array().map_or(std::slice::from_ref(schema), Vec::as_slice)
 }
@@ -68,7 +68,7 @@ fn find_name(schema: &Value) -> Option<&str> {
     schema["$ref"].as_str()?.rsplit('/').next()
 }
 
-/// Of a body of JSON.
+/// Adds an example of a JSON body; nothing for a body without a named shape.
 pub(super) fn write_example(page: &mut String, schema: &Value, document: &Value) {
     if find_name(schema).is_none() {
         return;
