@@ -1,17 +1,18 @@
 //! The endpoints: one file a resource.
 //!
-//! To add one:
-//! 1. A function in the file of its resource, with `#[utoipa::path(...)]`. It takes `State<Arc<Api>>`, `Principal`, the extractors of
-//!    [`super::request`] (never axum's, whose refusals are no problem documents) and the paths of `path`, reads and answers with
-//!    [`super::shapes`], and returns `Result<_, ApiError>`. The first line of its doc comment is its name in the document.
-//! 2. Its route in the `routes()` of that file; a new file's `routes()` is merged below.
-//! 3. Its row in [`super::access::TABLE`]: without one it is denied. A channel in the path is called `{channel}` and checked
-//!    there; a channel in the query or body is checked by [`super::principal::Principal::require_channel`].
-//! 4. In `responses(...)` only what is its own: 400, 401, 403, 404, 408, 413, 415, 421, 429, 431, 500, 503, and what follows from
-//!    the headers `Idempotency-Key` and `If-Match` as `params`, are added by `openapi`. A refusal of its own kind is a new line in
-//!    [`super::error::refusals`].
-//! 5. A test in `tests/it/http` that shows a good and a bad answer. The tests of the table and of the document find the endpoint,
-//!    and name the rows that `tests/it/http/documented/requests.rs` lacks: one for each 4xx that is its own.
+//! To add an endpoint:
+//! 1. Write a function in the file of its resource, with `#[utoipa::path(...)]`. It takes `State<Arc<Api>>`,
+//!    `Principal`, the extractors of [`super::request`] (never axum's, whose refusals are no problem documents) and the
+//!    paths of `path`. It reads and answers with [`super::shapes`], and returns `Result<_, ApiError>`. The first line
+//!    of its doc comment is its name in the document.
+//! 2. Add its route to the `routes()` of that file. Merge the `routes()` of a new file below.
+//! 3. Add its row to [`super::access::TABLE`]; without one it is denied. A channel in the path is called `{channel}`
+//!    and checked there. For a channel in the query or body, call [`super::principal::Principal::require_channel`].
+//! 4. List in `responses(...)` only its own answers. `openapi` adds 400, 401, 403, 404, 408, 413, 415, 421, 429, 431,
+//!    500, 503, and those that follow from the headers `Idempotency-Key` and `If-Match` in `params`. A refusal of a new
+//!    kind is a new line in [`super::error::refusals`].
+//! 5. Write a test in `tests/it/http` that shows a good and a bad answer. The tests of the table and the document name
+//!    the rows that `tests/it/http/documented/requests.rs` lacks: one for each 4xx of its own.
 
 use std::sync::Arc;
 
@@ -31,7 +32,7 @@ pub mod metrics;
 pub mod modules;
 mod path;
 
-/// `api` is for layers of single routes, such as [`crate::http::request::idempotency::answer_once`].
+/// `api` is the state of layers on single routes, such as [`crate::http::request::idempotency::answer_once`].
 pub(super) fn routes(api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default()
         .merge(audit::routes())

@@ -1,4 +1,4 @@
-//! Who changed what.
+//! The audit: who changed what.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::http::shapes::audit::{AuditActor, AuditLine};
 use crate::http::shapes::page::Listed;
 use crate::http::state::Api;
 
-/// Characters of an action or a subject that is looked for.
+/// Longest action or subject in a filter, in characters.
 const LONGEST_TEXT: usize = 2000;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
@@ -100,7 +100,7 @@ async fn list_audit(
     Ok(Json(page.cut(lines, |line| line.id.to_string(), |line| show(line, &principal))))
 }
 
-/// The one channel that the answer is limited to; None only for the operator.
+/// The only channel that the answer may contain. `None` (all channels) only for the operator.
 fn find_channel(query: &AuditQuery, principal: &Principal) -> Result<Option<ChannelId>, ApiError> {
     if let Some(text) = &query.channel {
         let channel = text.parse().map_err(|_| wrong("channel is a channel's id."))?;
@@ -115,10 +115,10 @@ fn find_channel(query: &AuditQuery, principal: &Principal) -> Result<Option<Chan
 }
 
 impl AuditQuery {
-    /// But for the channel.
+    /// The filter without the channel.
     fn into_filter(self) -> Result<AuditFilter, ApiError> {
         let moment = |name: &str, text: Option<String>| {
-            // An offset's plus sign that was not escaped arrives as a blank.
+            // The unescaped plus sign of an offset arrives as a space.
             let detail = format!("{name} is {MOMENT}; in a query, a + is written %2B.");
             text.map(|text| parse_timestamp(&text).ok_or_else(|| wrong(&detail))).transpose()
         };

@@ -1,7 +1,7 @@
-//! What happens, as it happens: server-sent events.
+//! Events of the host as they happen: server-sent events.
 //!
-//! Whoever listens costs the host nothing but memory, and a bounded part of it: who reads too slowly misses events, and is
-//! told how many. What was said in chat is only told where it was asked for, and only of a channel that the key opens.
+//! A listener costs the host nothing but a bounded amount of memory: one that reads too slowly misses events, and gets
+//! their count. Chat texts are sent only on request, and only of a channel that the key opens.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -32,15 +32,15 @@ use crate::telemetry::HostEvent;
 use crate::telemetry::listening::{Heard, Listening};
 use crate::telemetry::texts::SaidText;
 
-/// A proxy takes a connection for dead on which nothing is said for a minute.
+/// Proxies close a connection that is silent for a minute.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
-/// How long a key that was revoked may go on listening, and how long it keeps its permit where nothing happens.
+/// How often the key is checked: while events arrive, and while none do. A revoked key listens no longer than that.
 const KEY_CHECKED_EVERY: Duration = Duration::from_secs(1);
 const QUIET_KEY_CHECKED_EVERY: Duration = Duration::from_secs(10);
 
 const KINDS: [&str; 3] = ["invocation", "module", "connection"];
 
-/// nginx keeps an answer back until it has a page full of it, unless it is told not to.
+/// Without this header nginx buffers an answer until it has a full page.
 const NO_BUFFERING: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
@@ -103,9 +103,9 @@ async fn stream_events(
     Ok(([NO_BUFFERING], answer).into_response())
 }
 
-/// What a listener may and wants to hear.
+/// The events that a listener has asked for and may see.
 struct Wanted {
-    /// None for all.
+    /// `None`: all channels, and events about the whole host.
     channels: Option<Vec<ChannelId>>,
     kinds: Vec<&'static str>,
     texts_of: Option<ChannelId>,
@@ -138,7 +138,7 @@ impl Wanted {
     }
 }
 
-/// That of `?channel=`.
+/// Parses `?channel=`.
 pub(super) fn parse_channel(text: &str) -> Result<ChannelId, ApiError> {
     text.parse().map_err(|_| ApiError::because(INVALID_QUERY, "channel is a channel's id, a number."))
 }
@@ -156,13 +156,13 @@ fn parse_kind(text: &str) -> Result<&'static str, ApiError> {
     kind.ok_or_else(|| ApiError::because(INVALID_QUERY, format!("kind is one or more of {}.", KINDS.join(", "))))
 }
 
-/// One who listens.
+/// The state of one listener's stream.
 struct Listener {
     events: Listening<HostEvent>,
     texts: Option<Listening<SaidText>>,
     stop: CancellationToken,
     checked_at: Instant,
-    /// Events so far.
+    /// Events sent so far; also the id of the last one.
     sent: u64,
     api: Arc<Api>,
     principal: Principal,
@@ -171,11 +171,11 @@ struct Listener {
 }
 
 impl Listener {
-    /// Waits for the next event that is wanted; None at the end of the host, or of the key.
+    /// The next requested event. `None` ends the stream: the host stops, or the key is no longer valid.
     async fn next(mut self) -> Option<(Event, Listener)> {
         loop {
             let event = tokio::select! {
-                // What was typed comes before what came of it.
+                // The typed text comes before the outcome of its call.
                 biased;
                 () = self.stop.cancelled() => return None,
                 said = hear(&mut self.texts) => Some(write_text(said?)),
@@ -198,7 +198,7 @@ impl Listener {
         }
     }
 
-    /// The key was valid when this began, and may have expired or been revoked since.
+    /// Whether the key is still valid; it may have expired or been revoked since the stream began.
     async fn may_listen(&mut self) -> bool {
         let now = self.api.now();
         if now.instant.saturating_duration_since(self.checked_at) < KEY_CHECKED_EVERY {
@@ -210,7 +210,7 @@ impl Listener {
     }
 }
 
-/// Nothing, for ever, where nobody wants texts.
+/// Waits forever if no texts were requested.
 async fn hear(texts: &mut Option<Listening<SaidText>>) -> Option<Heard<SaidText>> {
     match texts {
         Some(texts) => texts.next().await,
@@ -271,7 +271,7 @@ fn show_report(report: &Report) -> InvocationEvent {
     }
 }
 
-/// To the microsecond.
+/// Seconds, rounded to the microsecond.
 fn seconds(span: Duration) -> f64 {
     (span.as_secs_f64() * 1e6).round() / 1e6
 }

@@ -1,4 +1,4 @@
-//! Whether the host is alive, and whether it is ready.
+//! The probes: whether the host is alive, and whether it is ready.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What modules logged, for whoever mends them.
+//! Log lines of modules, for their authors.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -33,10 +33,10 @@ struct LogQuery {
     channel: Option<String>,
 }
 
-/// Where somebody has read to. Lines are numbered anew in each process, so its start is part of it.
+/// A position in the log lines. Each process numbers its lines anew, so the cursor includes the start of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Cursor {
-    /// Seconds since 1970.
+    /// The start of the process, in seconds since 1970.
     begun: u64,
     number: u64,
 }
@@ -86,7 +86,7 @@ async fn list_lines(
         return Err(ApiError::not_found("module"));
     }
     let begun = seconds(api.begun);
-    // Whoever read in an earlier process has read nothing of this one.
+    // A cursor of an earlier process says nothing about this one's lines, so reading starts at the first.
     let read_to = page.parse_cursor::<Cursor>()?.filter(|cursor| cursor.begun == begun);
     let after = read_to.map_or(0, |cursor| cursor.number);
     let LinePage { lines, cursor: number, has_more } =

@@ -1,4 +1,4 @@
-//! What is counted, for Prometheus and its kind. Not in the OpenAPI document: nobody generates a client for it.
+//! The metrics, for Prometheus and similar tools. Not in the OpenAPI document: nobody generates a client for them.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use crate::http::access::METRICS;
 use crate::http::state::Api;
 use crate::telemetry::METRICS_TYPE;
 
-/// The format that Prometheus read before OpenMetrics, and that most other tools read alone.
+/// The format that Prometheus read before OpenMetrics, and the only one that most other tools read.
 const TEXT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default().route(METRICS, get(show_metrics))
 }
 
-/// Calls, modules, uploads, accounts, queues and requests: in the OpenMetrics text format, or in Prometheus' older one for
-/// whoever prefers that. The addresses of `[http] metrics_from` need no key.
+/// Calls, modules, uploads, accounts, queues and requests, in the OpenMetrics text format, or in Prometheus' older one
+/// if the header Accept prefers that. Addresses of `[http] metrics_from` need no key.
 async fn show_metrics(State(api): State<Arc<Api>>, headers: HeaderMap) -> Response {
     let metrics = api.telemetry.render_metrics((api.readings)());
     let (content_type, text) =
@@ -30,11 +30,11 @@ async fn show_metrics(State(api): State<Arc<Api>>, headers: HeaderMap) -> Respon
     ([(CONTENT_TYPE, content_type), (VARY, "accept")], text).into_response()
 }
 
-/// Whether the header Accept asks for `text/plain` before OpenMetrics.
+/// Whether the header Accept prefers `text/plain` to OpenMetrics.
 fn prefers_text(headers: &HeaderMap) -> bool {
     let ranges = headers.get_all(ACCEPT).iter().filter_map(|value: &HeaderValue| value.to_str().ok());
     let ranges: Vec<(&str, f32)> = ranges.flat_map(|value| value.split(',')).map(read_range).collect();
-    // The most exact range counts: RFC 9110, section 12.5.1.
+    // The most specific range decides: RFC 9110, section 12.5.1.
     let quality = |names: [&str; 3]| {
         let find = |name: &str| ranges.iter().find(|(range, _)| range.eq_ignore_ascii_case(name));
         names.iter().find_map(|name| find(name)).map_or(0.0, |(_, quality)| *quality)
@@ -43,7 +43,7 @@ fn prefers_text(headers: &HeaderMap) -> bool {
     quality(["text/plain", "text/*", "*/*"]) > openmetrics
 }
 
-/// `text/plain;version=0.0.4;q=0.5` -> its name and its quality.
+/// `text/plain;version=0.0.4;q=0.5` -> `("text/plain", 0.5)`
 fn read_range(range: &str) -> (&str, f32) {
     let mut parts = range.split(';').map(str::trim);
     let name = parts.next().unwrap_or_default();
@@ -51,7 +51,7 @@ fn read_range(range: &str) -> (&str, f32) {
     (name, quality.map_or(1.0, |quality| quality.parse().unwrap_or(0.0)))
 }
 
-/// OpenMetrics in the older format: there a counter's name has its `_total`, and there is no line for units or the end.
+/// OpenMetrics to the older format: there a counter's metadata has `_total` too, and no line gives a unit or the end.
 fn write_text(openmetrics: &str) -> String {
     let mut text = String::with_capacity(openmetrics.len());
     let mut lines = openmetrics.lines().peekable();
@@ -63,7 +63,7 @@ fn write_text(openmetrics: &str) -> String {
             }
             continue;
         };
-        // The help of a metric stands before its type.
+        // A metric's HELP precedes its TYPE.
         let of_type = if kind == "HELP" { lines.peek().and_then(|next| next.strip_prefix("# TYPE ")) } else { None };
         let of_type = of_type.and_then(|next| next.split_once(' ')).map(|(_, of_type)| of_type).or(rest);
         let suffix = if of_type == Some("counter") { "_total" } else { "" };

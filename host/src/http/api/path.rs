@@ -1,4 +1,4 @@
-//! What the paths of several endpoints name.
+//! Path parameters that several endpoints share.
 
 use serde::Deserialize;
 use utoipa::IntoParams;
