@@ -1,4 +1,4 @@
-//! A channel's modules: which are on, in which version, with what grants and settings.
+//! A channel's modules: enabled or not, their versions, grants and settings.
 
 use std::sync::Arc;
 
@@ -201,13 +201,13 @@ async fn roll_back(
     conclude(&api, &changed, &name).await
 }
 
-/// Reports what became of the module, and answers with it.
+/// Reports the change to listeners, and answers with the module.
 async fn conclude(api: &Api, changed: &Changed, name: &ModuleName) -> Result<Response, ApiError> {
     report(api, changed, name);
     answer(api, &changed.after, name).await
 }
 
-/// Reports to listeners what became of the module.
+/// Reports to listeners whether the module was enabled, disabled, restored or switched to another version.
 fn report(api: &Api, Changed { before, after }: &Changed, name: &ModuleName) {
     let now = api.now().wall;
     let (Some(was), Some(is)) = (before.find_module(name), after.find_module(name)) else { return };

@@ -1,4 +1,4 @@
-//! Channels: how the bot is set up in each.
+//! The set-up of channels.
 
 use std::sync::Arc;
 
@@ -77,7 +77,7 @@ async fn list_channels(
     let is_wanted = |setup: &ChannelSetup| login.as_ref().is_none_or(|login| setup.channel.login == *login);
     let found = match principal.channels() {
         None if login.is_none() => api.setup.list_channels_after(after, page.limit + 1),
-        // One by one: only an operator asks so, and hardly ever.
+        // Searches all channels, because only an operator asks this, and rarely.
         None => api.setup.list_channels_after(after, usize::MAX).into_iter().filter(is_wanted).collect(),
         Some(mut own) => {
             own.sort_unstable();

@@ -1,4 +1,4 @@
-//! Commands, called over HTTP in the name of a chatter.
+//! Calls of commands over HTTP, in the name of a chatter.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ mod change;
 use change::show_change;
 
 const UNSEEN: &str = "is needed: nobody was seen in this channel under this login";
-/// Characters.
+/// Longest display name, in characters.
 const LONGEST_NAME: usize = 50;
 
 pub(super) fn routes(api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
@@ -108,7 +108,7 @@ async fn call_command(
             CallArguments::Text(text) => Arguments::Text(text),
             CallArguments::List(list) => Arguments::List(list),
         },
-        // A key is no proof of who sits behind it.
+        // A key does not prove which chatter its holder acts for.
         is_proven: false,
         caller: principal.caller().clone(),
         caller_name: principal.key().name.clone(),
@@ -117,22 +117,22 @@ async fn call_command(
         traced_below: find_parent(&headers),
         is_delivered: query.deliver == Some(Deliver::Chat),
     };
-    // Whoever hangs up does not keep the call out of the audit.
+    // A task of its own, so that the call is in the audit even if the caller hangs up.
     let called = tokio::spawn(call_and_note(api.clone(), call, stamp)).await;
     let called = called.map_err(|_| INTERNAL)?;
     let called = called.map_err(|error| refuse_call(&api, channel, &word, error))?;
     Ok(Json(show(called, &query)))
 }
 
-/// The caller's step that the call is a part of. What is no `traceparent`, or is there twice, is passed over: W3C's Trace
-/// Context asks for that, since proxies write the header, too.
+/// The caller's trace span that contains this call. A malformed or repeated `traceparent` is ignored, as W3C's Trace
+/// Context requires, because proxies write the header too.
 fn find_parent(headers: &HeaderMap) -> Option<TraceParent> {
     let mut values = headers.get_all("traceparent").iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
     value.to_str().ok()?.parse().ok()
 }
 
-/// An id that no other caller and no other channel has. A call without Idempotency-Key is like no other.
+/// The call's id, unique by caller and channel. Without an Idempotency-Key it is random.
 fn name_call(api: &Api, principal: &Principal, channel: ChannelId, once: Option<IdempotencyKey>) -> String {
     if let Some(IdempotencyKey(text)) = once {
         return digest_name(principal.caller(), channel, &text);
@@ -142,8 +142,8 @@ fn name_call(api: &Api, principal: &Principal, channel: ChannelId, once: Option<
     write_hex(&random)
 }
 
-/// The stored outcome is found again by it: so of these three alone, each told from the next by its length. Short, since
-/// whoever makes two names meet meets only their own call.
+/// The id by which a repeated call finds its stored outcome. So it depends on these three alone, each hashed with its
+/// length so that no two run together. 128 bits suffice: a forged collision only hits a call of the same caller.
 fn digest_name(caller: &CallerId, channel: ChannelId, text: &str) -> String {
     let mut digest = Sha256::new();
     for part in [&caller.to_string(), &channel.to_string(), text] {
@@ -163,7 +163,7 @@ async fn call_and_note(api: Arc<Api>, call: HttpCall, stamp: Stamp) -> Result<Ca
         Ok(called) if is_dry_run || called.outcome == Outcome::Duplicate => return Ok(called.clone()),
         Ok(called) => called.outcome.as_str(),
         Err(CallError::Broken(error)) if !is_dry_run => error.fault().as_str(),
-        // Nothing was called.
+        // Refused before the call, or a dry run: nothing to audit.
         Err(_) => return called,
     };
     let stamp = Stamp { by, ..stamp };
@@ -185,7 +185,7 @@ async fn parse_chatter(
     let id = match (&claimed.id, &login) {
         (Some(id), _) => id.parse::<ChatterId>().map_err(|_| "should be a Twitch id"),
         (None, Ok(login)) => find_chatter(api, channel, login).await?.ok_or(UNSEEN),
-        // The login is what is wrong.
+        // The error is about the login alone; this id goes unused.
         (None, Err(_)) => Ok(channel.broadcaster()),
     };
     let mut wrong = WrongValues::default();
@@ -206,16 +206,16 @@ async fn parse_chatter(
     })
 }
 
-/// The broadcaster, or whoever was last seen in the channel under the login.
+/// The broadcaster, or the chatter last seen in the channel under this login.
 async fn find_chatter(api: &Api, channel: ChannelId, login: &Login) -> Result<Option<ChatterId>, ApiError> {
-    // That there is no such channel is for the call to say.
+    // An unknown channel is refused later, by the call itself.
     if api.setup.find_channel(channel).is_none_or(|setup| setup.channel.login == *login) {
         return Ok(Some(channel.broadcaster()));
     }
     Ok(api.store.find_chatter(channel, login).await?.map(|chatter| chatter.id))
 }
 
-/// A refusal that also names the command that was most likely meant.
+/// A refusal; for an unknown word it also names the most similar command.
 fn refuse_call(api: &Api, channel: ChannelId, word: &str, error: CallError) -> ApiError {
     let setup = api.setup.find_channel(channel).filter(|_| error == CallError::UnknownWord);
     let Some(setup) = setup else { return error.into() };

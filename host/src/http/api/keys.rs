@@ -1,4 +1,4 @@
-//! API keys: made and revoked by the operator, shown once.
+//! API keys: made and revoked by the operator. A key is shown once.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -25,7 +25,7 @@ use crate::http::shapes::problem::WrongValue;
 use crate::http::state::Api;
 use crate::store::host::api_keys::{ApiKey, Revoked, Spare};
 
-/// Characters.
+/// Longest name of a key, in characters.
 const LONGEST_NAME: usize = 64;
 const MOST_SCOPES: usize = 32;
 
@@ -36,7 +36,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(revoke_key))
 }
 
-/// `last_use` is one that the database may not know of yet.
+/// `last_use`: a use that the database may not have yet.
 pub fn show_key(key: &ApiKey, last_use: Option<SystemTime>) -> Key {
     let shown = |at: Option<SystemTime>| at.map(write_timestamp);
     Key {
@@ -95,10 +95,10 @@ async fn create_key(
     Ok((StatusCode::CREATED, Json(CreatedKey { secret, key: show(&api, &key) })))
 }
 
-/// The key with this secret.
+/// Makes the stored key of `secret`.
 ///
 /// # Errors
-/// All that is wrong.
+/// Every wrong value of `wanted`.
 pub fn make_key(secret: &KeySecret, wanted: &NewKey, now: SystemTime) -> Result<ApiKey, Vec<WrongValue>> {
     let mut wrong = WrongValues::default();
     let name = Some(wanted.name.trim()).filter(|name| is_label(name, LONGEST_NAME));

@@ -1,4 +1,4 @@
-//! Modules: uploaded, looked at, taken off the air and put on it again.
+//! Modules: upload, read, withdraw, restore, roll back, canary.
 
 use std::sync::Arc;
 

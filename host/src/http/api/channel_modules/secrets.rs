@@ -1,4 +1,4 @@
-//! Secret settings: entered here, sealed, and shown to nobody.
+//! Secret settings: sealed when they are entered, and never shown.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ use crate::setup::module_change::{ModuleChangeError, Problem};
 use crate::vault::SecretId;
 use crate::vault::error::{SECRET_TEXT, SealError};
 
-/// By key; None forgets it.
+/// The changed secrets by key; `None` deletes the secret.
 pub(super) type Secrets = BTreeMap<String, Option<secrecy::SecretString>>;
 
-/// The effects that enter and forget them. One of a setting that is there no more can still be forgotten.
+/// The effects that save or delete `secrets`. Deletion works even if the module no longer declares the setting.
 pub(super) async fn seal_all(
     api: &Api,
     channel: ChannelId,

@@ -1,4 +1,4 @@
-//! A channel's module, as it is shown.
+//! Writes a channel's module as JSON.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::setup::module::ModuleSetup;
 use crate::setup::module_change::{ModuleChange, as_change};
 use crate::setup::upgrade::tell_withdrawn;
 
-/// What is true of a module that is enabled and whose size class the host does not allow.
+/// The note on an enabled module whose size class the host does not allow.
 const BARRED: &str =
     "it is of the size class large, which this host does not allow: its operator can set [sandbox] allow_large";
 
@@ -52,7 +52,7 @@ pub(super) fn show_state(api: &Api, setup: &ChannelSetup, module: &ModuleSetup) 
     }
 }
 
-/// Why an enabled module does not run.
+/// The reason why an enabled module does not run.
 fn find_reason(api: &Api, setup: &ChannelSetup, module: &ModuleSetup) -> &'static str {
     if module.is_barred {
         "size_class_not_allowed"

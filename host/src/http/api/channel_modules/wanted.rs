@@ -1,4 +1,4 @@
-//! A channel's module, as it is wanted.
+//! Parses the requested state of a channel's module, and writes the parts that an answer shows too.
 
 use super::secrets::Secrets;
 use crate::domain::amount::Amount;
@@ -101,7 +101,7 @@ fn parse_terms(terms: CommandTerms, name: &str, wrong: &mut WrongValues) -> over
     CommandKey::collect_terms([role, cooldown, chatter_cooldown, terms.aliases.map(|words| words.join(" "))])
 }
 
-/// The version to go back to; None for the one that ran before.
+/// The version to roll back to; `None`: the one that ran before.
 pub(super) fn parse_target(StepBack { to }: &StepBack) -> Result<Option<semver::Version>, ApiError> {
     let to = to.as_ref().map(|text| text.parse()).transpose();
     to.map_err(|_| ApiError::wrong("to", VERSION))

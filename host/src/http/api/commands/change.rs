@@ -1,4 +1,4 @@
-//! What a dry run would change, in words and as data.
+//! The changes that a dry run would make, in words and as data.
 
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ pub(super) fn show_change(effect: &Effect) -> Change {
     Change { kind: effect.action().to_owned(), text, data }
 }
 
-/// A change in words, and its data.
+/// A change in words, and as data.
 type Shown = (String, Value);
 
 fn show_setup(effect: &SetupEffect) -> Shown {
@@ -87,7 +87,7 @@ fn at(module: &ModuleName, key: &str) -> Value {
     json!({ "module": module.as_str(), "key": key })
 }
 
-/// What is no text is shown by its length alone.
+/// A value that is not text is shown as its length only.
 fn save_entry(module: &ModuleName, key: &str, value: &[u8]) -> Shown {
     let bytes = value.len();
     let text = str::from_utf8(value).ok();

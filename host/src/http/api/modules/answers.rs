@@ -1,4 +1,4 @@
-//! What endpoints of modules have in common: what is shown, its revision, and the report of a change.
+//! Shared by the endpoints of modules: their answer, its revision, and the report of a change.
 
 use super::shown::{list_seen, show_detail};
 use crate::domain::effect::Revision;
@@ -17,7 +17,7 @@ use crate::telemetry::HostEvent;
 use axum::response::{IntoResponse, Response};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// Reports to listeners what became of versions, everywhere.
+/// Reports the new states of versions to listeners, as events of the whole host.
 pub(super) fn report(api: &Api, name: &ModuleName, fates: &Fates) {
     for (version, fate) in fates {
         let (module, version, change) = (name.clone(), version.clone(), *fate);
@@ -25,8 +25,8 @@ pub(super) fn report(api: &Api, name: &ModuleName, fates: &Fates) {
     }
 }
 
-/// Another one after every change of the module's versions; of a canary's channels, those that `principal` may see: from
-/// all of them, whoever guesses could tell which they are.
+/// Differs after every change of the module's versions. Only a canary's channels that `principal` may see are hashed:
+/// from a hash of all, a caller could find out the others by guessing.
 pub(super) fn revision_of(listed: &Listed, principal: &Principal) -> Revision {
     let module = match listed {
         Listed::Fixed(manifest) => return hash(manifest.digest.0),
@@ -37,7 +37,7 @@ pub(super) fn revision_of(listed: &Listed, principal: &Principal) -> Revision {
     hash((versions.collect::<Vec<_>>(), canary))
 }
 
-/// With the hasher's fixed keys: what was read before a restart is known after it.
+/// The hasher's keys are fixed, so an ETag that was read before a restart stays valid.
 fn hash(shown: impl Hash) -> Revision {
     let mut hasher = DefaultHasher::new();
     shown.hash(&mut hasher);
@@ -48,7 +48,7 @@ pub(super) fn find_listed<'a>(catalogue: &'a Catalogue, name: &ModuleName) -> Re
     catalogue.find(name).ok_or_else(|| ApiError::not_found("module"))
 }
 
-/// The module as it is now.
+/// Answers with the module's present state.
 pub(super) fn show(api: &Api, name: &ModuleName, principal: &Principal) -> Result<Response, ApiError> {
     let catalogue = api.setup.catalogue();
     let listed = find_listed(&catalogue, name)?;

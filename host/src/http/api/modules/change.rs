@@ -1,4 +1,4 @@
-//! What versions are on the air: withdrawn, restored, rolled back to, tried out.
+//! Changes of versions: withdraw, restore, roll back, canary.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::http::state::Api;
 use crate::modules::catalogue::Listed;
 use crate::modules::plan::Action;
 
-/// A change of a module's versions: of which module, and who asks for it.
+/// A request to change the versions of the module in the path, with its caller.
 pub(super) struct ChangeRequest {
     api: Arc<Api>,
     principal: Principal,
@@ -42,7 +42,7 @@ impl ChangeRequest {
         self.change_as_read(action, |_| true).await
     }
 
-    /// Changes the versions of the module, reports to listeners what became of them, and answers with the module.
+    /// Changes versions if `is_as_read` accepts the present state, reports to listeners, and answers with the module.
     async fn change_as_read(
         self,
         action: Action,
@@ -55,7 +55,7 @@ impl ChangeRequest {
         show(&api, &name, &principal)
     }
 
-    /// Force reaches into channels that are not the caller's.
+    /// Only the operator may force a change, because it affects channels that are not the caller's.
     fn require_force(&self, force: bool) -> Result<(), ApiError> {
         if force { self.principal.require_operator() } else { Ok(()) }
     }
@@ -191,7 +191,7 @@ pub(super) async fn set_canary(
     let catalogue = request.api.setup.catalogue();
     if_match.check(revision_of(find_listed(&catalogue, &request.name)?, &request.principal))?;
     let seen_by = request.principal.clone();
-    // Another change may come between this check and this change.
+    // A concurrent change may come after the check above, so the change checks again.
     let is_as_read = move |listed: &Listed| if_match.check(revision_of(listed, &seen_by)).is_ok();
     request.change_as_read(Action::SetCanary(canary), is_as_read).await
 }

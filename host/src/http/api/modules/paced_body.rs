@@ -1,4 +1,4 @@
-//! How fast the body of an upload has to come: one that trickles in would keep its permit for as long as it likes.
+//! The least speed of an upload's body. A body that trickles in would otherwise hold its permit indefinitely.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,14 +11,14 @@ use tokio::time::{Instant, Sleep, sleep};
 use crate::http::request::body::BodyTooSlow;
 use crate::http::server::throttle::QuotaPermit;
 
-/// Bytes of a body that have to come in each [`PACE_EVERY`]: far fewer than any connection carries that ends in time.
+/// Least bytes of a body in each [`PACE_EVERY`]. A connection that finishes in time carries far more.
 const PACE_BYTES: usize = 16 << 10;
 const PACE_EVERY: Duration = Duration::from_secs(10);
 
-/// A body that fails with [`BodyTooSlow`] where it does not keep the pace. Holds a permit until it is dropped.
+/// A body that fails with [`BodyTooSlow`] if it is too slow. Holds a permit until it is dropped.
 pub(super) struct PacedBody {
     body: Body,
-    /// Since the pace was kept last.
+    /// Bytes since the deadline was last extended.
     received: usize,
     until: Pin<Box<Sleep>>,
     _permit: QuotaPermit,
@@ -38,7 +38,7 @@ impl HttpBody for PacedBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
-        // First: a body of many small frames is always ready.
+        // Checked first, because a body of many small frames is always ready.
         if self.until.as_mut().poll(context).is_ready() {
             return Poll::Ready(Some(Err(BodyTooSlow.into())));
         }
@@ -88,7 +88,7 @@ mod tests {
         Quota::new(1, 1, 1).enter(&Principal::new(key, Ipv4Addr::LOCALHOST.into()), SECOND).ok().unwrap()
     }
 
-    /// How long it took to read, and whether it was read.
+    /// The time until the end of reading, and whether all was read.
     async fn read(bytes: usize, every: Duration, pieces: usize) -> (u64, Result<usize, bool>) {
         let pieces = tokio_stream::iter(0..pieces).then(move |_| async move {
             sleep(every).await;

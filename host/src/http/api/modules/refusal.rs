@@ -1,4 +1,4 @@
-//! Why a component is refused, with the way to a larger size class where that helps.
+//! Refusals of components. They point to a larger size class where that helps.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::http::error::{ApiError, sentence, show_bytes};
 use crate::sandbox::call::{Blame, InvokeError};
 use crate::sandbox::compile::error::CompileError;
 
-/// After which an upload is worth another try.
+/// Suggested delay before a retry.
 pub(super) const BUSY_FOR: Duration = Duration::from_secs(5);
 
-/// What to do about a component that is too much for its size class, as the end of a sentence.
+/// Advice for a component that is too much for its size class, as the end of a sentence.
 pub(super) fn find_hint(size: SizeClass, is_large_allowed: bool) -> &'static str {
     match (size, is_large_allowed) {
         (SizeClass::Large, _) => "",
@@ -30,15 +30,15 @@ pub(super) fn find_hint(size: SizeClass, is_large_allowed: bool) -> &'static str
     }
 }
 
-/// After which the machine may have memory again.
+/// Suggested delay after which the machine may have free memory again.
 const KILLED_FOR: Duration = Duration::from_secs(30);
 
-/// `most` is how many bytes a component of its size class may have, and `hint` is [`find_hint`]'s.
+/// `most`: the largest component of its size class, in bytes. `hint`: [`find_hint`]'s.
 pub(super) fn refuse_size(most: usize, hint: &str) -> ApiError {
     ApiError::because(TOO_LARGE, format!("The component may be {} at the most{hint}.", show_bytes(most)))
 }
 
-/// `hint` is [`find_hint`]'s.
+/// `hint`: [`find_hint`]'s.
 pub(super) fn refuse_component(error: &CompileError, hint: &str) -> ApiError {
     let told = || sentence(error);
     let hinted = || sentence(&format!("{error}{hint}"));

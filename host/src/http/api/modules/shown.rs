@@ -29,7 +29,7 @@ pub(super) fn show_summary(name: &ModuleName, listed: &Listed) -> ModuleSummary 
     }
 }
 
-/// As `principal` may see it.
+/// The module without the canary's channels that `principal` may not see.
 pub(super) fn show_detail(
     name: &ModuleName,
     listed: &Listed,
@@ -53,7 +53,7 @@ fn show_canary(canary: &Canary, principal: &Principal) -> CanaryDetail {
     CanaryDetail { version: canary.version.to_string(), channels: seen.iter().map(ChannelId::to_string).collect() }
 }
 
-/// The channels of a canary that `principal` may know of.
+/// The canary's channels that `principal` may see.
 pub(super) fn list_seen(canary: &Canary, principal: &Principal) -> Vec<ChannelId> {
     canary.channels.iter().copied().filter(|channel| principal.may_act_in(*channel)).collect()
 }
@@ -80,7 +80,7 @@ pub(super) fn show_uploaded(version: &UploadedVersion) -> VersionDetail {
     VersionDetail { life: show_life(version), ..show_fixed(&version.manifest) }
 }
 
-/// Of a module that came with the host.
+/// A version of a bundled or configured module, which has no upload.
 pub(super) fn show_fixed(manifest: &Manifest) -> VersionDetail {
     VersionDetail {
         name: manifest.name.to_string(),

@@ -1,4 +1,4 @@
-//! Uploads: bytes of strangers, few at once, are read, go through the whole gate, and are published.
+//! Uploads: reads the bytes of strangers, few at once, passes them through the whole gate, and publishes them.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ use crate::sandbox::compile::compiler::Uploader;
 use crate::sandbox::compile::workshop::Upload;
 
 const WASM: &str = "application/wasm";
-/// What clients send that were generated for bytes of any kind.
+/// The content type of generated clients that send arbitrary bytes.
 const BYTES: &str = "application/octet-stream";
 
 /// How a component is uploaded.
@@ -45,7 +45,7 @@ struct UploadQuery {
     canary: Option<String>,
 }
 
-/// The middleware: bounds how many bodies are read at once, and how slowly each may come.
+/// Middleware: bounds the number of bodies that are read at once, and requires a least speed of each.
 pub(super) async fn pace_body(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     let principal = Principal::of(request.extensions());
     match principal.and_then(|principal| api.uploads.read.enter(&principal, BUSY_FOR)) {
@@ -54,7 +54,7 @@ pub(super) async fn pace_body(State(api): State<Arc<Api>>, request: Request, nex
     }
 }
 
-/// The most that any upload may have here, in bytes.
+/// Largest upload of any size class, in bytes.
 pub(super) fn largest_upload(api: &Api) -> usize {
     let limits = [SizeClass::Small, SizeClass::Large].map(|size| api.sandbox.find_upload_limit(size).unwrap_or(0));
     limits.into_iter().max().unwrap_or(0)
@@ -116,7 +116,7 @@ async fn upload(api: &Arc<Api>, principal: &Principal, request: Request) -> Resu
     let Query(UploadQuery { class, canary }) = Query::from_request_parts(&mut parts, api).await?;
     let canary = canary.map(|ids| parse_channels("canary", ids.split(','))).transpose()?;
     if canary.is_some() {
-        // Of channels that are not the caller's.
+        // A canary affects channels that are not the caller's.
         principal.require_operator()?;
     }
     check_encoding(&parts.headers)?;
@@ -135,7 +135,7 @@ async fn upload(api: &Arc<Api>, principal: &Principal, request: Request) -> Resu
     let admitted = admitted.map_err(|error| refuse_component(&error, hint))?;
     let (by, stamp) = (principal.powers(), principal.stamp(api.now().wall));
     let api = api.clone();
-    // Goes through even if the caller hangs up: listeners get the event, and the permit is held for as long as the bytes are.
+    // A task, which a hang-up does not stop: listeners get the event, and the permit is held as long as the bytes are.
     let publishing = tokio::spawn(async move {
         let published = api.publisher.publish(admitted, canary, by, stamp).await?;
         report(&api, &published.version.manifest.name, &published.fates);
