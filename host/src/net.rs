@@ -1,13 +1,13 @@
 //! HTTP clients: the guarded one for requests of guests, and the plain one for servers of our own configuration.
 //!
-//! Guarantees of both: a request has a connection and a limit of time or size of its own; TLS is verified; no redirect
-//! is followed; no proxy, cookie or credential is taken from the environment.
+//! Guarantees of both: each request has its own connection, and a limit of time or size; TLS is verified; redirects are
+//! not followed; no proxy, cookie or credential is taken from the environment.
 //!
-//! They are no pooling client of a library on hyper, because none keeps these promises: the guarded one counts the processor time and
-//! the bytes of a whole exchange, TLS included, and ends with its caller; the plain one reads a refusal that comes before the
-//! request's end.
+//! No pooling client of a library is used, because none gives these guarantees. The guarded client counts the processor
+//! time and the bytes of a whole exchange, TLS included, and ends with its caller. The plain client reads a refusal
+//! that arrives before the request is sent completely.
 //!
-//! Not here: which requests are wanted, allowed or repeated. The rooms that ask decide that.
+//! Not here: which requests are made, allowed or retried. The rooms that make them decide that.
 
 pub mod guarded;
 pub mod lookups;

@@ -1,11 +1,10 @@
 //! The guarded HTTP client, for requests of guests.
 //!
-//! Guarantees: a request goes by https to port 443 of a name, whose addresses are looked up once and are all public,
-//! and to exactly such an address; an answer ends by bytes, in each layer. Dropping the future ends the connection:
-//! nothing of the exchange is in another task, so its caller can measure what the exchange takes.
+//! Guarantees: a request goes by https to port 443 of a host name. The name is looked up once, all of its addresses
+//! must be public, and only these are dialled. The bytes of an answer are limited in each layer. Dropping the future
+//! closes the connection. No other task works on the exchange, so the caller can measure its cost.
 //!
-//! Not here: deadlines, grants and redirects, which are the caller's, and addresses in place of names: they are no host
-//! of a request.
+//! Not here: deadlines, grants and redirects, which are the caller's; and IP addresses as hosts, which no request has.
 
 use std::error::Error;
 use std::io;
@@ -31,34 +30,34 @@ use super::network::{Network, Stream};
 use super::{reach, tls};
 use crate::domain::id::ModuleName;
 
-/// What a name may lead to; a name with more is none of those that a module needs.
+/// Most addresses of a name. A name with more is none that a module needs.
 const MOST_ADDRESSES: usize = 64;
-/// Addresses that are tried, one after another.
+/// Most addresses that are tried, one after another.
 const MOST_DIALLED: usize = 4;
-/// What an address gets to answer where there is another one: many a machine has an IPv6 that leads nowhere.
+/// Time-out of a connection attempt if another address remains: many machines have an IPv6 that leads nowhere.
 const DIAL_WITHIN: Duration = Duration::from_millis(250);
 const MOST_HEADERS: usize = 64;
 const HEAD_BYTES: usize = 16 << 10;
-/// What a server may send besides head and body: certificates, and the frames around all of it.
+/// Bytes that a server may send besides head and body: certificates, and the framing of TLS and HTTP.
 const WRAPPING_BYTES: usize = 128 << 10;
 const OWN_NAME: &str = concat!("twitchy/", env!("CARGO_PKG_VERSION"));
 
-/// One request, by https.
+/// A request by https.
 #[derive(Clone, Debug)]
 pub struct GuardedRequest<'a> {
-    /// The module that has a share of the look-ups.
+    /// The module whose share of the look-ups is used.
     pub asker: &'a ModuleName,
     /// A name, not an address.
     pub host: &'a str,
     /// Path and query.
     pub target: &'a str,
     pub method: Method,
-    /// None of those that belong to the connection.
+    /// Without headers of the connection, such as Host, which the client adds.
     pub headers: HeaderMap,
     pub body: Bytes,
 }
 
-/// Why nothing came back. Texts of our own alone: a server could put into others what it was sent.
+/// Why there is no answer. The texts are our own alone, because a server's text could repeat what it was sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExchangeError {
     #[error("{0} cannot be written as HTTP")]
@@ -78,13 +77,13 @@ impl GuardedClient {
     pub fn new(network: Arc<dyn Network>, roots: RootCertStore) -> GuardedClient {
         let mut config = tls::client_config(roots);
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        // Kept sessions would let a host know one channel's request by another's.
+        // With resumed TLS sessions, a host could link requests of different channels.
         config.resumption = Resumption::disabled();
         GuardedClient { network, tls: TlsConnector::from(Arc::new(config)) }
     }
 
-    /// Sends the request over a connection of its own. The body of the answer has `most_bytes` at most; that of a redirect is
-    /// not read.
+    /// Sends the request over a connection of its own. An answer's body of more than `most_bytes` is an error; the body
+    /// of a redirect is not read.
     pub async fn exchange(
         &self,
         request: GuardedRequest<'_>,
@@ -108,12 +107,12 @@ impl GuardedClient {
         tokio::select! {
             biased;
             answer = &mut asking => answer,
-            // The connection is over before the answer was read to its end: `asking` has what has arrived, or what went wrong.
+            // The connection ended first: `asking` still returns the answer if all of it has arrived, else the error.
             _ = &mut connection => asking.await,
         }
     }
 
-    /// To an address that was checked: it is not looked up again.
+    /// Connects to one of the checked addresses, without a second look-up.
     async fn connect(
         &self,
         asker: &ModuleName,
@@ -125,7 +124,7 @@ impl GuardedClient {
         let mut addresses = self.resolve(asker, host).await?.into_iter().take(MOST_DIALLED).peekable();
         while let Some(address) = addresses.next() {
             let dialling = self.network.dial(SocketAddr::new(address, 443));
-            // The last one has all the time that there is.
+            // The last address may use all the remaining time.
             let dialled = match addresses.peek() {
                 Some(_) => timeout(DIAL_WITHIN, dialling).await.unwrap_or(Err(io::ErrorKind::TimedOut.into())),
                 None => dialling.await,
@@ -141,7 +140,7 @@ impl GuardedClient {
         Err(last)
     }
 
-    /// All of them public, or none is used: a name that leads here and elsewhere means no good.
+    /// Looks `host` up. If any of its addresses is not public, none is used: such a name is most likely an attack.
     async fn resolve(&self, asker: &ModuleName, host: &str) -> Result<Vec<IpAddr>, ExchangeError> {
         let found = self.network.resolve(asker, host).await;
         let addresses = found.map_err(|_| unreachable("the host's name cannot be looked up"))?;
@@ -157,7 +156,7 @@ impl GuardedClient {
 
 fn write_request(parts: GuardedRequest<'_>) -> Result<Request<Full<Bytes>>, ExchangeError> {
     let host = HeaderValue::from_str(parts.host).map_err(|_| ExchangeError::Invalid("the host"))?;
-    // A request without a body still says how long it is, where a body is usual: some servers insist.
+    // hyper sends the length of an empty `Full` too, with methods that usually have a body: some servers insist.
     let request = Request::builder().method(parts.method).uri(parts.target).body(Full::new(parts.body));
     let mut request = request.map_err(|_| ExchangeError::Invalid("it"))?;
     let headers = request.headers_mut();
@@ -168,7 +167,7 @@ fn write_request(parts: GuardedRequest<'_>) -> Result<Request<Full<Bytes>>, Exch
     Ok(request)
 }
 
-/// Where the answer is instead.
+/// The target of a redirect.
 pub fn find_redirect<B>(answer: &Response<B>) -> Option<&HeaderValue> {
     let is_redirect = matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308);
     answer.headers().get(LOCATION).filter(|_| is_redirect)
@@ -179,7 +178,7 @@ async fn read_answer(response: Response<Incoming>, most_bytes: usize) -> Result<
         return Ok(response.map(|_| Vec::new()));
     }
     let (head, mut incoming) = response.into_parts();
-    // What it says about its length is enough to refuse it.
+    // The declared length alone is enough for refusing the body.
     if incoming.size_hint().lower() > most_bytes as u64 {
         return Err(ExchangeError::TooLarge);
     }

@@ -1,8 +1,8 @@
-//! Names to addresses, by the system, which lets nobody stop what it was asked.
+//! Looks names up by the operating system, whose look-ups cannot be cancelled.
 //!
-//! A name whose servers are silent holds a thread for half a minute, long after its asker has left. So each name is looked up
-//! once at a time, however many ask: a dead name takes one of the look-ups that all modules share. And a module with many dead
-//! names has only its share of them.
+//! A name whose servers are silent blocks a thread for half a minute, long after its caller has given up. So concurrent
+//! callers share one look-up of a name: a dead name uses one of the look-ups that all modules share. A module with many
+//! dead names can use only its share of them.
 
 use std::collections::HashMap;
 use std::io;
@@ -14,26 +14,26 @@ use tokio::task::spawn_blocking;
 
 use crate::domain::id::ModuleName;
 
-/// Names that are looked up at once.
+/// Most look-ups in flight.
 const MOST_LOOKUPS: usize = 32;
-/// A module may have so many for each that is free. So alone it gets three in four; the next one gets three in four
-/// of the rest; and modules that come then still find some.
+/// How many look-ups a module may have for each free one. So a module alone gets three quarters of all, the next one
+/// three quarters of the rest, and later modules still find some.
 const FOR_EACH_FREE: usize = 3;
 
-/// Whether a module that has `own` of what all modules share, such as look-ups or requests, may have another one.
+/// Whether a module with `own` look-ups or requests in flight may start another, if `free` of all modules' are free.
 pub fn has_share(own: usize, free: usize) -> bool {
     own < FOR_EACH_FREE * free
 }
 
-/// Blocks.
+/// A blocking look-up of a name.
 pub(super) type LookUp = fn(&str) -> io::Result<Vec<IpAddr>>;
-/// An error by its kind alone, since several askers get it.
+/// A look-up's result. Errors are kept by kind alone, because they are cloned for several callers.
 type Found = Result<Vec<IpAddr>, io::ErrorKind>;
 type Running = Arc<Mutex<HashMap<Box<str>, Lookup>>>;
 
 /// A look-up without a result yet.
 struct Lookup {
-    /// The module that was the first to ask, whether it waits still or not.
+    /// The module that asked first, even if it no longer waits.
     asker: ModuleName,
     result: watch::Receiver<Option<Found>>,
 }
@@ -49,7 +49,7 @@ impl Lookups {
         Lookups { look_up, running: Arc::default() }
     }
 
-    /// Askers share the result of a look-up in flight. Where there are too many look-ups, the error is immediate.
+    /// Callers share a look-up of a name that is in flight. With too many look-ups in flight, the error is immediate.
     pub(super) async fn resolve(&self, asker: &ModuleName, name: &str) -> io::Result<Vec<IpAddr>> {
         let mut result = self.ask(asker, name)?;
         let found = result.wait_for(Option::is_some).await.map_err(|_| io::Error::other("the look-up broke"))?;
@@ -70,7 +70,7 @@ impl Lookups {
         let (name, look_up) = (Name { name: name.into(), running: Arc::clone(&self.running) }, self.look_up);
         spawn_blocking(move || {
             let found = look_up(&name.name).map_err(|error| error.kind());
-            // Removed before it is reported: an asker that comes later needs a look-up of its own.
+            // Removed before the report, so that a later caller starts a new look-up instead of getting this result.
             drop(name);
             report.send_replace(Some(found));
         });
@@ -78,7 +78,7 @@ impl Lookups {
     }
 }
 
-/// Removes the look-up when dropped, even one that broke or was never begun.
+/// Removes the look-up on drop, even if it panicked or never started.
 struct Name {
     name: Box<str>,
     running: Running,
@@ -90,7 +90,7 @@ impl Drop for Name {
     }
 }
 
-/// Nothing panics while it holds this lock.
+/// Usable after a panic: no code under this lock panics.
 fn lock(running: &Running) -> MutexGuard<'_, HashMap<Box<str>, Lookup>> {
     running.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -108,7 +108,7 @@ mod tests {
         name.parse().unwrap()
     }
 
-    /// So many names that a module asked for, and whose servers are silent.
+    /// Adds `count` look-ups of `asker` that never end.
     fn add_silent(lookups: &Lookups, asker: &str, count: usize) {
         for number in 0..count {
             let lookup = Lookup { asker: module(asker), result: watch::channel(None).1 };
@@ -116,7 +116,7 @@ mod tests {
         }
     }
 
-    /// Whether it is there without waiting.
+    /// Whether `future` is ready at its first poll.
     async fn is_ready<T>(future: impl Future<Output = T>) -> bool {
         tokio::select! { biased; _ = future => true, () = std::future::ready(()) => false }
     }
@@ -132,12 +132,12 @@ mod tests {
             }
             Ok(vec![FOUND])
         });
-        // Each leaves before it is told, as at the end of its time.
+        // Each caller gives up before the result, as at its deadline.
         for _ in 0..2 * MOST_LOOKUPS {
             assert!(!is_ready(lookups.resolve(&module("weather"), "silent.example")).await);
         }
         assert_eq!(lookups.resolve(&module("weather"), "api.example.com").await.unwrap(), [FOUND]);
-        // It asks before the silence ends: first comes what is written first.
+        // `join!` polls in order, so this call starts before the silence ends.
         let weather = module("weather");
         let (late, _) = tokio::join!(lookups.resolve(&weather, "silent.example"), async {
             spawn_blocking(|| SILENCE.wait()).await.is_ok()
@@ -157,14 +157,14 @@ mod tests {
     #[tokio::test]
     async fn a_module_with_many_dead_names_leaves_lookups_to_others() {
         let lookups = Lookups::new(|_| Ok(vec![FOUND]));
-        // As many as one may have, and half of what the next one may.
+        // All that a single module may have, and half of what the next one may.
         add_silent(&lookups, "dead", 24);
         add_silent(&lookups, "late", 3);
         let refused = lookups.resolve(&module("dead"), "api.example.com").await.unwrap_err();
         assert_eq!(refused.to_string(), "too many look-ups at once");
         assert_eq!(lookups.resolve(&module("late"), "api.example.com").await.unwrap(), [FOUND]);
         assert_eq!(lookups.resolve(&module("weather"), "api.example.com").await.unwrap(), [FOUND]);
-        // What others ask already costs nothing.
+        // Joining another module's look-up needs no share.
         let (report, result) = watch::channel(Some(Ok(vec![FOUND])));
         let lookup = Lookup { asker: module("late"), result };
         lock(&lookups.running).insert("slow.example".into(), lookup);

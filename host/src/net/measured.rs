@@ -1,4 +1,4 @@
-//! A stream that ends with an error once it was read so far, whatever a server sends, and in which layer.
+//! A stream that fails once more bytes have been read than a limit, in whichever layer (TLS or HTTP) they were sent.
 
 use std::io;
 use std::pin::Pin;
@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Writing has no limit.
+/// Limits reads only, not writes.
 pub(super) struct Measured<S> {
     stream: S,
     /// Bytes that may still be read.
@@ -34,7 +34,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Measured<S> {
                 Poll::Ready(Ok(()))
             }
             None => {
-                // An error goes with no bytes.
+                // `poll_read` must not return bytes together with an error.
                 buffer.set_filled(before);
                 Poll::Ready(Err(io::Error::new(io::ErrorKind::QuotaExceeded, "more than is taken")))
             }

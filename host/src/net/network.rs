@@ -1,4 +1,4 @@
-//! The system's network: names to addresses, addresses to streams.
+//! The network of the machine: resolves names, and dials addresses.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -10,25 +10,24 @@ use tokio::net::TcpStream;
 use super::lookups::Lookups;
 use crate::domain::id::ModuleName;
 
-/// What comes later.
+/// A boxed future of an I/O result.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
 
-/// A connection.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-/// Tests pass one with names and servers of their own. It judges nothing: what it resolves is checked, and what it dials
-/// was.
+/// Resolves and dials without any check; its caller checks each address before dialling. Tests pass one with names and
+/// servers of their own.
 pub trait Network: Send + Sync + 'static {
-    /// All addresses of a name, for a module: it has a share of the look-ups.
+    /// All addresses of a name. The look-up counts against `asker`'s share.
     fn resolve<'a>(&'a self, asker: &'a ModuleName, host: &'a str) -> Pending<'a, Vec<IpAddr>>;
 
-    /// A connection to this very address.
+    /// Connects to exactly this address.
     fn dial(&self, address: SocketAddr) -> Pending<'_, Box<dyn Stream>>;
 }
 
-/// That of the machine, without a proxy.
+/// The machine's own network, without a proxy.
 pub struct SystemNetwork {
     lookups: Lookups,
 }
@@ -40,7 +39,7 @@ impl Default for SystemNetwork {
 }
 
 fn look_up(host: &str) -> io::Result<Vec<IpAddr>> {
-    // With its last dot: no search list of the machine makes another name of it.
+    // The final dot makes the name absolute, so that the machine's search list cannot turn it into another one.
     let name = format!("{host}.");
     Ok((name.as_str(), 0).to_socket_addrs()?.map(|address| address.ip()).collect())
 }

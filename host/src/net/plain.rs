@@ -17,32 +17,32 @@ use tokio_util::task::AbortOnDropHandle;
 use super::read_on::ReadOn;
 use super::server::Server;
 
-/// What is sent.
+/// The body of a request.
 pub type Body = BoxBody<Bytes, Infallible>;
 
-/// Why there is no answer.
+/// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     #[error("no connection: {0}")]
     Connect(io::Error),
     #[error("the connection broke: {0}")]
     Http(hyper::Error),
-    /// Also where the body is larger than it may be.
+    /// Reading the body failed, or the body is too large.
     #[error("the answer: {0}")]
     Body(Box<dyn std::error::Error + Send + Sync>),
     #[error("no answer in time")]
     Late(Elapsed),
 }
 
-/// Asks one server, over a connection of its own for each request.
+/// Sends requests to one server, each over a connection of its own.
 pub struct PlainClient {
     server: Server,
-    /// For the HOST header.
+    /// The value of the header Host.
     authority: HeaderValue,
     answered_within: Duration,
 }
 
-/// A body that is read as it comes. Its connection ends with it.
+/// An answer's body, read as it arrives. Dropping it closes the connection.
 pub type Received = BoxBody<Bytes, hyper::Error>;
 
 impl PlainClient {
@@ -52,13 +52,13 @@ impl PlainClient {
         PlainClient { server, authority, answered_within }
     }
 
-    /// The whole answer, whose body has `most_bytes` at most.
+    /// Fetches the whole answer. A body of more than `most_bytes` is an error.
     pub async fn fetch(&self, request: Request<Body>, most_bytes: usize) -> Result<Response<Bytes>, FetchError> {
         let fetched = async { read_whole(self.send(request).await?, most_bytes).await };
         timeout(self.answered_within, fetched).await.map_err(FetchError::Late)?
     }
 
-    /// The head of the answer. Its body may take any time.
+    /// Fetches the head of the answer; its body has no time limit.
     pub async fn open(&self, request: Request<Body>) -> Result<Response<Received>, FetchError> {
         timeout(self.answered_within, self.send(request)).await.map_err(FetchError::Late)?
     }
@@ -78,7 +78,7 @@ impl PlainClient {
     }
 }
 
-/// The answer with its whole body, which has `most_bytes` at most.
+/// Reads the whole body. A body of more than `most_bytes` is an error.
 pub async fn read_whole(response: Response<Received>, most_bytes: usize) -> Result<Response<Bytes>, FetchError> {
     let (head, body) = response.into_parts();
     let body = Limited::new(body, most_bytes).collect().await.map_err(FetchError::Body)?;

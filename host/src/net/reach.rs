@@ -1,45 +1,45 @@
-//! Which addresses of the internet are public: everything else may be somebody's own network, or this machine.
+//! Distinguishes public internet addresses from all others, which may be in a private network or on this machine.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// IPv4 networks that are nobody's public host, by IANA's registry of special-purpose addresses, and one more.
+/// IPv4 networks without public hosts: those of IANA's registry of special-purpose addresses, and one more.
 const PRIVATE_V4: [(Ipv4Addr, u32); 16] = [
     (Ipv4Addr::new(0, 0, 0, 0), 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),
-    // Between a carrier and its customers; a metadata service of one cloud is there too.
+    // Shared by a carrier and its customers; one cloud's metadata service is here too.
     (Ipv4Addr::new(100, 64, 0, 0), 10),
     (Ipv4Addr::new(127, 0, 0, 0), 8),
-    // Link-local, and most clouds' metadata.
+    // Link-local, and the metadata service of most clouds.
     (Ipv4Addr::new(169, 254, 0, 0), 16),
     (Ipv4Addr::new(172, 16, 0, 0), 12),
     (Ipv4Addr::new(192, 0, 0, 0), 24),
     (Ipv4Addr::new(192, 0, 2, 0), 24),
-    // The way into 6to4.
+    // Relays into 6to4.
     (Ipv4Addr::new(192, 88, 99, 0), 24),
     (Ipv4Addr::new(192, 168, 0, 0), 16),
     (Ipv4Addr::new(198, 18, 0, 0), 15),
     (Ipv4Addr::new(198, 51, 100, 0), 24),
     (Ipv4Addr::new(203, 0, 113, 0), 24),
-    // Public by its number, but within Azure it is the machine's own host.
+    // A public address by its number, but within Azure the machine's own host.
     (Ipv4Addr::new(168, 63, 129, 16), 32),
     (Ipv4Addr::new(224, 0, 0, 0), 4),
     (Ipv4Addr::new(240, 0, 0, 0), 4),
 ];
 
-/// What is special within `2000::/3`, outside of which no IPv6 address is public.
+/// Special networks within `2000::/3`. No IPv6 address outside of it is public.
 const PRIVATE_V6: [(Ipv6Addr, u32); 4] = [
-    // Protocols' own: Teredo, benchmarks, ORCHID.
+    // Protocol assignments: Teredo, benchmarks, ORCHID.
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),
-    // 6to4: leads to any IPv4 address.
+    // 6to4, which leads to any IPv4 address.
     (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16),
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
 ];
 const GLOBAL_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
-/// NAT64: an IPv4 address in the last 32 bits, and the only way to it from a network without IPv4.
+/// NAT64: the last 32 bits are an IPv4 address, which a network without IPv4 reaches in no other way.
 const NAT64: (Ipv6Addr, u32) = (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
 
-/// Whether anybody on the internet may be at that address.
+/// Whether the address may be a public host's.
 pub(super) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -47,7 +47,7 @@ pub(super) fn is_public(address: IpAddr) -> bool {
             let [.., a, b, c, d] = address.octets();
             is_public_v4(Ipv4Addr::new(a, b, c, d))
         }
-        // So none that maps or embeds an IPv4 address: who means one writes an A record.
+        // This excludes all addresses that map or embed an IPv4 address; a host with an IPv4 address has an A record.
         IpAddr::V6(address) => {
             is_in_v6(address, GLOBAL_V6) && !PRIVATE_V6.into_iter().any(|network| is_in_v6(address, network))
         }
@@ -123,7 +123,7 @@ mod tests {
         for private in [
             "::",
             "::1",
-            // Compatible, mapped and translated forms, of private and of public ones.
+            // IPv4-compatible, mapped and translated forms of private and public addresses.
             "::127.0.0.1",
             "::ffff:127.0.0.1",
             "::ffff:10.0.0.1",
@@ -151,7 +151,7 @@ mod tests {
             assert!(!is_public(private.parse().unwrap()), "{private}");
         }
     }
-    /// IANA's registries of special-purpose addresses (and of multicast, and old ones), as they are written there.
+    /// IANA's special-purpose, multicast and formerly special networks, in the notation of its registries.
     const SPECIAL: &str = "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 \
         192.0.0.0/29 192.0.0.8/32 192.0.0.9/32 192.0.0.170/31 192.0.2.0/24 192.88.99.0/24 192.168.0.0/16 198.18.0.0/15 \
         198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4 255.255.255.255/32 \
@@ -159,7 +159,7 @@ mod tests {
         2001:3::/32 2001:10::/28 2001:20::/28 2001:30::/28 2001:db8::/32 2002::/16 3fff::/20 5f00::/16 fc00::/7 \
         fe80::/10 fec0::/10 ff00::/8";
 
-    /// Of a network as it is written, the address with these host bits.
+    /// The address in `network` with these host bits.
     fn within(network: &str, host: u128) -> IpAddr {
         let (address, bits) = network.split_once('/').unwrap();
         let mask = |width: u32| u128::MAX.checked_shr(128 - width + bits.parse::<u32>().unwrap()).unwrap_or(0);

@@ -1,5 +1,5 @@
-//! A connection that can still be read after a write to it has failed. A server may refuse a request before it has read
-//! all of it, and close the connection: its answer, which says why, must not be lost.
+//! A connection that can still be read after a failed write. A server may refuse a request before it has read all of
+//! it, and close the connection; its answer, which gives the reason, must not be lost.
 
 use std::io;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! A server of our own configuration, and how it is dialled.
+//! A server of our own configuration, and connections to it.
 
 use std::io;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::network::Stream;
 use super::tls::{self, LoadRootsError};
 use crate::domain::server::{Authorities, ServerAddress};
 
-/// Clones share their certificates.
+/// A clone shares the certificates.
 #[derive(Clone)]
 pub struct Server {
     address: ServerAddress,
@@ -23,10 +23,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server that is sent secrets: without TLS it has to be on this machine.
+    /// A server that may be sent secrets, so a connection without TLS must stay on this machine.
     ///
     /// # Errors
-    /// Where TLS is spoken and it is not known whom to trust.
+    /// The server speaks TLS, and its certificate authorities cannot be loaded.
     pub fn new(address: ServerAddress, authorities: Authorities) -> Result<Self, LoadRootsError> {
         let roots = if address.is_tls { tls::load_roots(&authorities)? } else { RootCertStore::empty() };
         Ok(Self::with_roots(address, authorities, roots))
@@ -37,7 +37,7 @@ impl Server {
         Self { address, authorities, tls, may_be_clear: false }
     }
 
-    /// A server that is sent no secret without TLS, wherever it is.
+    /// Allows connections without TLS to other machines, for a server that is sent no secret without TLS.
     pub fn in_the_clear(self) -> Self {
         Self { may_be_clear: true, ..self }
     }
@@ -46,22 +46,22 @@ impl Server {
         &self.address
     }
 
-    /// A connection of its own, without a proxy.
+    /// Opens a new connection, without a proxy.
     ///
     /// # Errors
-    /// What the operating system and TLS say.
+    /// Those of the operating system and of TLS.
     pub async fn dial(&self) -> io::Result<Box<dyn Stream>> {
         let ServerAddress { is_tls, host, port } = &self.address;
         let stream = TcpStream::connect((host.as_str(), *port)).await?;
-        // What is written is waited for at the other end.
+        // Nagle's algorithm would delay writes that the server waits for.
         stream.set_nodelay(true)?;
         if *is_tls {
             let name = ServerName::try_from(host.clone()).map_err(io::Error::other)?;
             let encrypted = self.tls.connect(name, stream).await;
             return Ok(Box::new(encrypted.map_err(|error| tls::explain(error, &self.authorities))?));
         }
-        // Before a token or a key is sent in the clear: the name was checked when the configuration was read, but what it
-        // leads to is known only now.
+        // Checked before a token or a key is sent in the clear. The name was checked when the configuration was read,
+        // but its address is known only now.
         if !self.may_be_clear && !stream.peer_addr()?.ip().is_loopback() {
             return Err(io::Error::other("a connection without TLS must stay on this machine"));
         }
@@ -88,7 +88,7 @@ mod tests {
         Server::new(address(is_tls, host, port), Authorities::default()).unwrap()
     }
 
-    /// A server that proves to be `localhost` to whoever trusts the certificate, and says hello.
+    /// A TLS server with a self-signed certificate for `localhost`, which says hello.
     async fn start_tls_server() -> (u16, CertificateDer<'static>) {
         let rcgen::CertifiedKey { cert, signing_key } =
             rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -103,7 +103,7 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         tokio::spawn(async move {
             let stream = listener.accept().await.unwrap().0;
-            // Whoever does not trust it ends the handshake.
+            // A client that does not trust the certificate ends the handshake.
             let Ok(mut stream) = TlsAcceptor::from(Arc::new(config)).accept(stream).await else { return };
             stream.write_all(b"hello").await.unwrap();
             stream.shutdown().await.unwrap();

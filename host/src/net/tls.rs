@@ -1,7 +1,7 @@
-//! Whom TLS connections trust: the certificate authorities that Mozilla trusts.
+//! The certificate authorities that TLS connections trust: Mozilla's list.
 //!
-//! Where the environment names [`Authorities`], connections to servers of our own configuration trust those instead, as with OpenSSL:
-//! for a server with a private authority, or a network that inspects connections. Guests' requests trust Mozilla's always.
+//! For servers of our own configuration, [`Authorities`] in the environment replace it, as with OpenSSL: for a server
+//! with a private authority, or a network that inspects connections. Guests' requests always trust Mozilla's list.
 
 use std::fs;
 use std::io;
@@ -18,7 +18,7 @@ use crate::domain::server::Authorities;
 const CERT_FILE: &str = "SSL_CERT_FILE";
 const CERT_DIR: &str = "SSL_CERT_DIR";
 
-/// Why it is not known whom to trust.
+/// Why the certificate authorities cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadRootsError {
     #[error("the environment variable {variable} names {}, which cannot be read: {error}", path.display())]
@@ -32,7 +32,7 @@ pub fn public_roots() -> RootCertStore {
     RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned())
 }
 
-/// Reads the files anew each time.
+/// Loads the trusted certificate authorities. Reads their files at each call.
 pub(super) fn load_roots(authorities: &Authorities) -> Result<RootCertStore, LoadRootsError> {
     if *authorities == Authorities::default() {
         return Ok(public_roots());
@@ -68,7 +68,7 @@ fn add_all(
 
 fn list_files(folders: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    // A list, as OpenSSL takes it.
+    // The variable may list several folders, as for OpenSSL.
     for folder in std::env::split_paths(folders) {
         for entry in fs::read_dir(folder)? {
             files.push(entry?.path());
@@ -78,7 +78,7 @@ fn list_files(folders: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Without certificates of our own.
+/// Without a client certificate.
 pub(super) fn client_config(roots: RootCertStore) -> ClientConfig {
     ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -87,7 +87,7 @@ pub(super) fn client_config(roots: RootCertStore) -> ClientConfig {
         .with_no_client_auth()
 }
 
-/// Adds to an unknown authority's certificate which authorities are known.
+/// If the authority is unknown, adds to the error which authorities are trusted.
 pub(super) fn explain(error: io::Error, authorities: &Authorities) -> io::Error {
     let unknown = Error::InvalidCertificate(CertificateError::UnknownIssuer);
     let is_unknown = error.get_ref().and_then(|error| error.downcast_ref::<Error>()) == Some(&unknown);
