@@ -1,10 +1,10 @@
-//! The only door from the sandbox to the network.
+//! The sandbox's only access to the network.
 //!
-//! Guarantees: a request goes out only to a host that was granted and declared, by the [guarded
-//! client](crate::net::guarded); the same holds for each redirect. Each request has a deadline and a limit of size. How
-//! many requests of a module are in flight is bounded, and none waits. Secrets are in headers only, go to no other host
-//! than the one that the module named, and do not come back as they were sent. Not here: what an invocation has sent so
-//! far, which is the transaction's, and where secrets are kept.
+//! Guarantees: a request, and each of its redirects, goes only to a host that is granted and declared. It goes by the
+//! [guarded client](crate::net::guarded), with a deadline and a limit of size. A module's requests in flight are
+//! bounded; further ones are refused. Secrets are only in headers, are sent only to the host that the module named, and
+//! are starred out where an answer repeats them literally. Not here: an invocation's requests so far, and storage of
+//! secrets.
 
 mod address;
 pub mod client;

@@ -1,27 +1,27 @@
-//! Where a request goes: `https`, a name, and a path. Nothing else can be written as an [`Address`].
+//! The address of a request: `https`, a host name, and a path. An [`Address`] cannot express anything else.
 
 use super::request::SendRequestError;
 
-/// Bytes of an address.
+/// Longest address, in bytes.
 const LONGEST: usize = 4096;
 const SCHEME: &str = "https://";
 
-/// An absolute address, parsed. The port is always 443, and nobody's name or password is in it.
+/// A parsed absolute address. Its port is always 443, and it contains no user name or password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Address {
-    /// Lower case, as the module declares it.
+    /// In lower case, like the hosts in a module's manifest.
     pub(super) host: String,
     /// Begins with a slash; the query is part of it.
     pub(super) target: String,
 }
 
-/// As a module writes it.
+/// Parses an address as a module writes it.
 pub(super) fn parse_address(text: &str) -> Result<Address, SendRequestError> {
     let wrong = |why: &str| Err(SendRequestError::InvalidRequest(format!("the address {why}")));
     if text.len() > LONGEST {
         return wrong("is longer than 4096 bytes");
     }
-    // Also what other programs read in several ways: spaces, backslashes, anything that is not ASCII.
+    // Excludes all characters that programs interpret differently: spaces, backslashes, anything that is not ASCII.
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`');
     if text.contains("{secret:") {
         return wrong("holds a secret: only a header may");
@@ -52,7 +52,7 @@ fn strip_scheme(text: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case(SCHEME).then_some(rest)
 }
 
-/// No number and no bracket: whatever way there is to write an IP address ends in a number.
+/// Whether `host` is a name and not an IP address: every notation of those ends in a number or a bracket.
 fn is_name(host: &str) -> bool {
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let is_label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(is_letter);
@@ -62,7 +62,7 @@ fn is_name(host: &str) -> bool {
 }
 
 impl Address {
-    /// Where `location` leads from here, as a `Location` header says it.
+    /// Resolves the text of a `Location` header against this address.
     pub(super) fn join(&self, location: &str) -> Result<Address, SendRequestError> {
         let location = location.split('#').next().unwrap_or_default();
         let joined = match location {
@@ -84,7 +84,7 @@ impl Address {
     }
 }
 
-/// Whether a colon comes before anything that belongs to a path.
+/// Whether a colon precedes the path.
 fn has_scheme(location: &str) -> bool {
     let end = location.find(['/', '?', '#']).unwrap_or(location.len());
     location[..end].contains(':')
@@ -204,7 +204,7 @@ mod tests {
         }
     }
 
-    /// Whatever was parsed can be read in one way only, and written as HTTP.
+    /// Checks that a parsed address has a single interpretation, and can be sent as HTTP.
     fn check(address: &Address) {
         let Address { host, target } = address;
         let text = format!("https://{host}{target}");
@@ -213,7 +213,7 @@ mod tests {
         assert!(host.parse::<std::net::IpAddr>().is_err(), "{text}");
         assert!(target.starts_with('/') && !target.contains('#'), "{text}");
         assert!(target.bytes().all(|byte| byte.is_ascii_graphic()), "{text}");
-        // Another reader of addresses finds the same host, and neither port nor name before it.
+        // Another parser finds the same host, and neither a port nor a user name.
         if let Ok(uri) = text.parse::<hyper::Uri>() {
             assert_eq!(uri.authority().map(hyper::http::uri::Authority::as_str), Some(host.as_str()), "{text}");
         }

@@ -1,4 +1,4 @@
-//! Sends what a guest asks for, within its grants and limits.
+//! Sends a guest's requests, within its grants and limits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -24,30 +24,30 @@ use crate::sandbox::run::meter::Reading;
 
 const MOST_REDIRECTS: usize = 3;
 
-/// A request with all that decides whether and how it is sent.
+/// A request, with everything that decides whether and how it is sent.
 pub struct Order<'a> {
     pub request: &'a WebRequest,
-    /// The request's own, prepared.
+    /// The request's own headers, with secrets filled in.
     pub headers: Vec<Header>,
-    /// Hosts that were granted and declared.
+    /// The granted and declared hosts.
     pub hosts: Vec<String>,
     pub sender: Sender,
-    /// Sent with all that may change something.
+    /// Sent with all methods that may change something.
     pub idempotency_key: String,
-    /// When the invocation has no time left for it.
+    /// The end of the invocation's time for requests.
     pub deadline: Instant,
-    /// Bytes of body that the invocation has left for the answer.
+    /// Bytes of an answer's body that the invocation may still receive.
     pub most_bytes: usize,
     pub spent: Arc<Spent>,
     pub clock: Arc<dyn Clock>,
 }
 
-/// What requests take besides what is asked for and answered. It is added here as they go.
+/// Further costs of requests, which the guest sees in neither request nor answer. Updated while the requests run.
 #[derive(Debug, Default)]
 pub struct Spent {
     /// Nanoseconds of processor time.
     pub processor: AtomicU64,
-    /// Bytes: the heads of redirects, and what is sent again because of them.
+    /// Bytes of redirects: their heads, and the requests that follow them.
     pub bytes: AtomicUsize,
 }
 
@@ -59,7 +59,7 @@ pub struct WebClient {
 }
 
 impl WebClient {
-    /// On the machine's network, trusting the certificate authorities that Mozilla does.
+    /// A client on the machine's network that trusts Mozilla's certificate authorities.
     pub fn system(config: &WebConfig) -> WebClient {
         WebClient::new(config, Arc::new(SystemNetwork::default()), public_roots())
     }
@@ -72,12 +72,12 @@ impl WebClient {
         }
     }
 
-    /// How much an invocation may send and receive.
+    /// The limits on an invocation's requests and answers.
     pub fn config(&self) -> &WebConfig {
         &self.config
     }
 
-    /// Sends it, and follows where the answer leads. Dropping the future ends the connection.
+    /// Sends the request and follows redirects. Dropping the future closes the connection.
     pub async fn send(&self, order: Order<'_>) -> Result<WebResponse, SendRequestError> {
         let address = parse_address(&order.request.url)?;
         check_granted(&address, &order.hosts)?;
@@ -91,8 +91,8 @@ impl WebClient {
         let (client, hosts, spent, clock) = (Arc::clone(&self.client), order.hosts, order.spent, order.clock);
         let most = Most { bytes: order.most_bytes, of_answer: self.config.response_bytes };
         let until = order.deadline.min(Instant::now() + self.config.answer_within);
-        // A task of its own: what cryptography costs is no processor time of the guest's, which waits meanwhile. But it is
-        // used for this module in this channel, whose credit it counts against.
+        // A task of its own, so that the processor time of cryptography is not measured as the waiting guest's. It
+        // counts against the processor credit of this module in this channel instead.
         let sent = tokio::spawn(async move {
             let _permit = permit;
             let follow = follow(&client, hop, &hosts, &secrets, most, &spent.bytes);
@@ -107,7 +107,7 @@ impl WebClient {
     }
 }
 
-/// Notes what each step takes of the processor, whether or not there is a last one.
+/// Adds the processor time of each poll to `processor`, so that it counts even if `work` is dropped before its end.
 async fn counted<F: Future>(clock: &dyn Clock, processor: &AtomicU64, work: F) -> F::Output {
     let mut work = std::pin::pin!(work);
     std::future::poll_fn(|context| {
@@ -120,10 +120,10 @@ async fn counted<F: Future>(clock: &dyn Clock, processor: &AtomicU64, work: F) -
     .await
 }
 
-/// How far a request may go.
+/// Limits of bytes on a request.
 #[derive(Clone, Copy)]
 struct Most {
-    /// On its whole way.
+    /// In total, with all redirects.
     bytes: usize,
     of_answer: usize,
 }
@@ -141,7 +141,7 @@ async fn follow(
         let Some(location) = find_redirect(&answer) else { return Ok(answer.into()) };
         let no_address = |_| SendRequestError::Unreachable("the host redirects to no address".to_owned());
         hop = hop.follow(answer.status().as_u16(), location.to_str().map_err(no_address)?)?;
-        // Its name is the server's text.
+        // The server chose this host name, and an error would repeat it.
         if secrets.is_in_name(&hop.address.host) {
             return Err(redirect::never_asked());
         }

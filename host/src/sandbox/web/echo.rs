@@ -1,7 +1,7 @@
-//! The secrets that a request sends, and whether they come back: many an API repeats the key that it refuses, and a module
-//! would say that in chat, or log it.
+//! Stars out sent secrets in an answer. Many an API repeats the key that it refuses, and a module would then say the
+//! key in chat, or log it.
 //!
-//! It finds a secret as it was sent, and in no other form: against accidents, not against a host that means to tell it.
+//! Only the form in which a secret was sent is found: this stops accidents, not a host that wants to reveal the secret.
 
 use memchr::memmem;
 use secrecy::{ExposeSecret, SecretString};
@@ -9,10 +9,10 @@ use secrecy::{ExposeSecret, SecretString};
 use super::header::Header;
 use super::request::WebResponse;
 
-/// Bytes of a secret that is looked for: a shorter one stands in answers by chance.
+/// Shortest secret that is searched for, in bytes; shorter ones occur in answers by chance.
 const SHORTEST: usize = 6;
 
-/// The secrets of one request, longest first: so none is found in a part of another.
+/// The secrets of one request, longest first: otherwise only a part of a longer secret might be replaced.
 pub(super) struct SentSecrets(Vec<SecretString>);
 
 impl SentSecrets {
@@ -23,7 +23,7 @@ impl SentSecrets {
         SentSecrets(secrets)
     }
 
-    /// As many stars in the place of each: so the answer stays as long as it says.
+    /// Replaces each secret by as many stars, so that the answer keeps its declared length.
     pub(super) fn blot_out(&self, response: &mut WebResponse) {
         for secret in self.0.iter().map(ExposeSecret::expose_secret) {
             for (_, value) in &mut response.headers {
@@ -38,7 +38,7 @@ impl SentSecrets {
         }
     }
 
-    /// Whether a host's name holds one: its letters are no longer what they were.
+    /// Whether a host's name contains a secret; names are in lower case, so the secret is compared in lower case.
     pub(super) fn is_in_name(&self, host: &str) -> bool {
         self.0.iter().any(|secret| host.contains(&secret.expose_secret().to_ascii_lowercase()))
     }

@@ -1,4 +1,4 @@
-//! The headers of a request: what a module may say in them, and secrets put in their places.
+//! The headers of a request: checks what a module may send, and fills in secrets.
 
 use hyper::header::{HeaderName, HeaderValue};
 use secrecy::zeroize::Zeroizing;
@@ -7,14 +7,14 @@ use secrecy::{ExposeSecret, SecretString};
 use super::request::SendRequestError;
 
 const MOST_HEADERS: usize = 32;
-/// Bytes of all names and values.
+/// Most bytes of all names and values.
 const MOST_BYTES: usize = 8 << 10;
 const OPEN: &str = "{secret:";
-/// Places for secrets in all values: each is looked up, opened and written, and may be a thousand times as long as its key.
+/// Most secrets in all values. Each is looked up, decrypted and copied, and may be a thousand times as long as its key.
 const MOST_SECRETS: usize = 8;
 const LONGEST_KEY: usize = 64;
 
-/// What belongs to the connection, or what the host itself says.
+/// Headers that belong to the connection, or that the host sets itself.
 const RESERVED: [&str; 13] = [
     "connection",
     "content-length",
@@ -31,24 +31,24 @@ const RESERVED: [&str; 13] = [
     "user-agent",
 ];
 
-/// A header as it is sent. Its Debug shows no value that holds a secret.
+/// A header as it is sent. Debug redacts a value that contains a secret.
 #[derive(Clone, Debug)]
 pub struct Header {
     pub(super) name: HeaderName,
     pub(super) value: HeaderValue,
-    /// Those in the value.
+    /// The secrets in the value.
     pub(super) secrets: Vec<SecretString>,
-    /// Not told to another host that the first one redirects to.
+    /// Dropped when a redirect leads to another host.
     pub(super) is_private: bool,
 }
 
-/// The keys of the secrets that values name: no more of them than [`prepare_headers`] takes.
+/// The keys of the secrets that the values name, at most as many as [`prepare_headers`] accepts.
 pub fn list_secret_keys(headers: &[(String, String)]) -> Vec<&str> {
     let keys = headers.iter().flat_map(|(_, value)| value.split(OPEN).skip(1));
     keys.filter_map(|after| Some(after.split_once('}')?.0)).take(MOST_SECRETS).collect()
 }
 
-/// Checks them, and puts each secret that a value names into its place.
+/// Checks the headers, and fills in the secrets that their values name.
 pub fn prepare_headers(
     headers: &[(String, String)],
     find_secret: impl Fn(&str) -> Option<SecretString>,
@@ -77,14 +77,14 @@ fn prepare_header(
     let (text, secrets) = substitute(value, find_secret)?;
     let is_plain = text.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~' | 0x80..));
     let parsed = HeaderValue::from_bytes(text.as_bytes()).ok().filter(|_| is_plain);
-    // Says nothing about the value: a secret may be in it.
+    // The error must not quote the value, which may contain a secret.
     let mut value = parsed.ok_or_else(|| invalid(format!("the value of the header {name} cannot be sent")))?;
     value.set_sensitive(!secrets.is_empty());
     let is_private = !secrets.is_empty() || matches!(name.as_str(), "authorization" | "cookie");
     Ok(Header { name, value, secrets, is_private })
 }
 
-/// The value with its secrets in their places, and these. What a secret holds is not looked at again.
+/// Fills the secrets into `value`, and returns them too. A secret's text is not searched for further placeholders.
 fn substitute(
     value: &str,
     find_secret: impl Fn(&str) -> Option<SecretString>,
@@ -98,7 +98,7 @@ fn substitute(
         }
         let found = find_secret(key).ok_or_else(|| invalid(format!("the secret setting {key:?} is not set")))?;
         let secret = found.expose_secret();
-        // Once: growing would leave the old bytes behind.
+        // Allocated at its full size: a growing string would leave copies of secrets in freed memory.
         let mut grown = Zeroizing::new(String::with_capacity(text.len() + before.len() + secret.len() + after.len()));
         grown.push_str(&text);
         grown.push_str(before);

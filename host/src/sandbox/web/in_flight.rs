@@ -1,5 +1,5 @@
-//! Limits on the requests in flight: of all modules, of one module in one channel, and of one module in all channels. The last
-//! one keeps some for other modules: a module's server may be dead, and each of its requests last.
+//! Limits on requests in flight: of all modules, of one module in one channel, and of one module in all channels. The
+//! last one leaves some for other modules if a module's server is dead and each of its requests lasts long.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::net::lookups::has_share;
 
-/// Whose requests they are.
+/// The sender of requests: a module in a channel.
 pub(super) type Sender = (ChannelId, ModuleName);
 
 type Counts = Arc<Mutex<HashMap<Sender, usize>>>;
 
-/// Knows only senders with a request in flight, so it is as small as their number. Where there is no permit, nobody waits for one.
+/// Contains only senders with requests in flight, so it is bounded. Without a permit a request is refused, not queued.
 pub(super) struct InFlight {
     in_all: usize,
     each: usize,
@@ -37,7 +37,7 @@ impl InFlight {
     }
 }
 
-/// Given back when dropped.
+/// Permission for one request, given back on drop.
 pub(super) struct Permit {
     sender: Sender,
     counts: Counts,
@@ -55,7 +55,7 @@ impl Drop for Permit {
     }
 }
 
-/// Nothing panics while it holds this lock, so a poisoned one is still whole.
+/// Usable after a panic: no code under this lock panics.
 fn lock(counts: &Counts) -> MutexGuard<'_, HashMap<Sender, usize>> {
     counts.lock().unwrap_or_else(PoisonError::into_inner)
 }

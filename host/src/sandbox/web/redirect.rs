@@ -1,4 +1,4 @@
-//! From one request to the next that its answer asks for.
+//! Redirects: the next request, made from the last one and its answer.
 
 use hyper::Method;
 use hyper::body::Bytes;
@@ -10,10 +10,10 @@ use super::request::SendRequestError;
 use crate::domain::id::ModuleName;
 use crate::net::guarded::GuardedRequest;
 
-/// One request on the way to an answer.
+/// One request in a chain of redirects.
 #[derive(Clone, Debug)]
 pub(super) struct Hop {
-    /// The module that wants it.
+    /// The module that makes the request.
     pub(super) asker: ModuleName,
     pub(super) method: Method,
     pub(super) address: Address,
@@ -23,7 +23,7 @@ pub(super) struct Hop {
 }
 
 impl Hop {
-    /// What of it counts as sent.
+    /// The bytes that count as sent.
     pub(super) fn bytes(&self) -> usize {
         let headers = self.headers.iter().map(|header| header.name.as_str().len() + header.value.len()).sum::<usize>();
         self.address.target.len() + headers + self.body.len()
@@ -42,8 +42,8 @@ impl Hop {
         }
     }
 
-    /// What to ask for after a redirect, as browsers do it. Another host is not told what was meant for the first, and
-    /// neither is that one if it comes back to it.
+    /// The request after a redirect, by the rules of browsers. Private headers are dropped on the way to another host,
+    /// and stay dropped if a later redirect leads back to the first one.
     pub(super) fn follow(self, status: u16, location: &str) -> Result<Hop, SendRequestError> {
         let address = self.address.join(location).map_err(|_| never_asked())?;
         let becomes_get = match status {
@@ -64,7 +64,7 @@ impl Hop {
     }
 }
 
-/// Says nothing of where.
+/// The error of a refused redirect. The server chose the address, so the text does not repeat it.
 pub(super) fn never_asked() -> SendRequestError {
     SendRequestError::Unreachable("the host redirects to an address that is never asked".to_owned())
 }
@@ -149,7 +149,7 @@ mod tests {
                 let Ok(next) = hop.clone().follow(status, &location) else { break };
                 is_home = is_home && next.address.host == "api.example.com";
                 assert_eq!(next.headers.iter().filter(|header| header.is_private).count(), if is_home { 2 } else { 0 });
-                // Nothing turns into what may change something.
+                // A redirect never turns a request into one that may change something.
                 assert!(next.method == hop.method || next.method == Method::GET);
                 assert!(next.body == hop.body || next.body.is_empty());
                 hop = next;

@@ -1,4 +1,4 @@
-//! What a guest asks the web for, and what it gets back.
+//! Requests of guests to the web, and their results.
 
 use hyper::header::HeaderValue;
 use hyper::{Method, Response};
@@ -6,7 +6,7 @@ use hyper::{Method, Response};
 use crate::net::guarded::ExchangeError;
 use crate::sandbox::bindings::twitchy::command::http as wit;
 
-/// What a module wants to be sent: nothing of it is checked yet, and no secret is in it.
+/// A module's request, unchecked and without secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebRequest {
     pub method: Method,
@@ -15,7 +15,7 @@ pub struct WebRequest {
     pub body: Option<Vec<u8>>,
 }
 
-/// What came back, whatever its status. Names of headers are in lower case; what is not UTF-8 is replaced.
+/// An answer of any status. Header names are in lower case; bytes that are not UTF-8 are replaced in header values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebResponse {
     pub status: u16,
@@ -23,12 +23,12 @@ pub struct WebResponse {
     pub body: Vec<u8>,
 }
 
-/// Why nothing came back. No text of the server's, and no secret, is in it.
+/// Why there is no answer. The texts contain nothing from the server, and no secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendRequestError {
     #[error("invalid request: {0}")]
     InvalidRequest(String),
-    /// Gives the host.
+    /// Contains the host.
     #[error("{0} is not granted")]
     NotGranted(String),
     #[error("the host did not answer in time")]
@@ -44,7 +44,7 @@ pub enum SendRequestError {
 }
 
 impl SendRequestError {
-    /// One word, for metrics.
+    /// The kind of error as one word, for metrics.
     pub fn code(&self) -> &'static str {
         match self {
             SendRequestError::InvalidRequest(_) => "invalid_request",
