@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_for_a_token_is_told() {
+    fn what_was_taken_for_a_token_is_reported() {
         for (text, why) in [
             ("", ParseTokenError::Empty),
             (" \n", ParseTokenError::Empty),
