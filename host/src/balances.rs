@@ -8,9 +8,6 @@ pub mod ledger;
 pub mod payment;
 pub mod provider;
 
-#[cfg(test)]
-pub(crate) mod failing;
-
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -58,11 +55,11 @@ impl Balances {
 
 #[cfg(test)]
 mod tests {
-    use super::failing::FailingProvider;
     use super::provider::Balance;
     use super::*;
     use crate::domain::effect::Revision;
     use crate::store::fixture::{CHANNEL, Fixture};
+    use crate::testing::FailingProvider;
 
     const ALICE: ChatterId = ChatterId(1);
 

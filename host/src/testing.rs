@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt;
 
+use crate::balances::provider::{BalanceProvider, FindBalanceError, Found, Pending, Standing};
 use crate::domain::account::BotAccount;
 use crate::domain::audit::{Actor, Stamp};
 use crate::domain::effect::{Commit, Effect};
@@ -155,4 +156,17 @@ pub fn by_host() -> Stamp {
 /// If the result is not ready.
 pub fn at_once<T>(read: impl Future<Output = T>) -> T {
     read.now_or_never().expect("SQLite answers at once")
+}
+
+/// A provider of balances that is always down.
+pub struct FailingProvider;
+
+impl BalanceProvider for FailingProvider {
+    fn find(&self, _: ChannelId, _: ChatterId) -> Pending<'_, Found> {
+        Box::pin(async { Err(FindBalanceError::Unavailable("the provider is down".into())) })
+    }
+
+    fn top<'a>(&'a self, _: ChannelId, _: &'a str, _: usize) -> Pending<'a, Vec<Standing>> {
+        Box::pin(async { Err(FindBalanceError::Unavailable("the provider is down".into())) })
+    }
 }

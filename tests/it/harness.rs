@@ -38,7 +38,6 @@ use crate::workshop::{shared_artefacts, upload, workshop};
 
 pub(crate) mod bots;
 mod bundled;
-mod failing_provider;
 mod rich_provider;
 mod wishes;
 

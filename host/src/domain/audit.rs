@@ -1,9 +1,8 @@
 //! The audit: who changed what.
 
-// `core::net` has addresses only; `std::net` has sockets too.
-use core::net::IpAddr;
 use std::borrow::Cow;
 use std::fmt;
+use std::net::IpAddr;
 use std::time::SystemTime;
 
 use super::fuse::BlownFuse;

@@ -1,7 +1,6 @@
 //! Effects: what a command asks the host to do, as data until it is committed.
 
-// `core::net` has addresses only; `std::net` has sockets too.
-use core::net::IpAddr;
+use std::net::IpAddr;
 use std::time::SystemTime;
 
 use super::account::BotAccount;

@@ -29,13 +29,11 @@ pub enum Standing {
 }
 
 /// The only path that needs a key or not by address: an address of `[http] metrics_from` needs none.
-pub(super) const METRICS: &str = "/metrics";
+pub const METRICS: &str = "/metrics";
 /// Redirects to the documentation.
-pub(super) const ROOT: &str = "/";
+pub const ROOT: &str = "/";
 /// For load balancers and container platforms, which send the machine's address as the Host, or no Host.
 const PROBES: [&str; 2] = ["/healthz", "/readyz"];
-/// Not in the OpenAPI document, which describes a JSON API; `/` is for browsers, `/metrics` for Prometheus.
-pub const UNDOCUMENTED: [&str; 2] = [METRICS, ROOT];
 
 const YES: bool = true;
 const NO_: bool = false;

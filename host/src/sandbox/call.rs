@@ -1,9 +1,7 @@
 //! One call of a module: its input, its result, and who is to blame for an error.
 
-// `core` has addresses but no sockets; a house test allows sockets in `sandbox/web` only.
-use core::net::IpAddr;
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::domain::audit::Actor;
 use crate::domain::effect::Effect;
@@ -51,7 +49,6 @@ pub struct Answer {
     pub is_duplicate: bool,
     /// The changes that a dry run would have committed, in the order of the host calls; empty for any other call.
     pub changes: Vec<Effect>,
-    pub took: Duration,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -113,7 +113,7 @@ impl Invoker {
         };
         if let Some(replies) = self.find_outcome(&call).await? {
             let (outcome, changes) = (Ok(replies), Vec::new());
-            return Ok(Answer { outcome, is_duplicate: true, changes, took: begun_at.elapsed() });
+            return Ok(Answer { outcome, is_duplicate: true, changes });
         }
         let call = Arc::new(call);
         let requests = Arc::new(Requests::new(deadline, call.is_dry_run));
@@ -130,7 +130,7 @@ impl Invoker {
         pool.end(caller, meter.has_run() && !meter.is_slow()).await;
         permit.charge(&call.manifest.name, meter.used() + requests.processor());
         let Settled { outcome, is_duplicate, changes } = settled?;
-        Ok(Answer { outcome, is_duplicate, changes, took: begun_at.elapsed() })
+        Ok(Answer { outcome, is_duplicate, changes })
     }
 
     /// Finds the module. If it has to be loaded, the call gives its slot back first: loading is slow, and many calls

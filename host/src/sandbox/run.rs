@@ -9,6 +9,7 @@ pub(super) mod failure;
 pub(super) mod guest_log;
 pub(super) mod instance;
 pub(super) mod limits;
+#[cfg(feature = "testing")]
 pub mod measure;
 pub(super) mod meter;
 pub(super) mod ticker;

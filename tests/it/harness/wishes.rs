@@ -7,9 +7,9 @@ use std::time::Duration;
 use twitchy::balances::provider::BalanceProvider;
 use twitchy::config::FuseConfig;
 use twitchy::domain::id::ChannelId;
+use twitchy::testing::FailingProvider;
 use twitchy::transcript::ChannelHeader;
 
-use super::failing_provider::FailingProvider;
 use super::rich_provider::RichProvider;
 use super::{channel_id, list};
 

@@ -1,7 +1,6 @@
 //! A request to call a module, and where its answer goes.
 
-// `core` has addresses, but no sockets.
-use core::net::IpAddr;
+use std::net::IpAddr;
 use std::time::{Instant, SystemTime};
 
 use super::super::route::Routed;

@@ -1,7 +1,6 @@
 //! Calls over HTTP: they take the same steps as a chat message, and each refusal gets an answer.
 
-// `core` has addresses, but no sockets.
-use core::net::IpAddr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::ask::{Address, Ask};

@@ -98,10 +98,10 @@ mod tests {
     use super::super::fixture::{Bench, SHOP, error_of};
     use super::super::{payments, storage};
     use super::*;
-    use crate::balances::failing::FailingProvider;
     use crate::balances::provider::BalanceProvider;
     use crate::bench::Terms;
     use crate::domain::effect::Committed;
+    use crate::testing::FailingProvider;
     use crate::testing::at_once;
 
     fn amounts(bench: &Bench, run: &mut Transaction, who: &str) -> Vec<String> {

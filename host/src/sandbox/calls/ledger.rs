@@ -143,13 +143,13 @@ mod tests {
     use super::super::payments::{charge, transfer};
     use super::super::{settings, treasury};
     use super::*;
-    use crate::balances::failing::FailingProvider;
     use crate::balances::provider::BalanceProvider;
     use crate::bench::Terms;
     use crate::domain::effect::Committed;
     use crate::domain::id::{MessageId, Origin};
     use crate::domain::manifest::{Capability, Caps, Grants};
     use crate::domain::message::QuotedMessage;
+    use crate::testing::FailingProvider;
     use crate::testing::at_once;
 
     fn bench() -> Bench {

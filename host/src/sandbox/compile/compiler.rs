@@ -28,7 +28,7 @@ use crate::config::SandboxConfig;
 use crate::domain::manifest::SizeClass;
 use crate::sandbox::run::limits::Walls;
 
-pub use self::child::{ParseOrderError, run_child, run_child_with};
+pub use self::child::{run_child, run_child_with};
 pub use self::queue::Uploader;
 
 /// A child's wall time limit, as a multiple of its processor time limit. A child gives way to all other processes: with
