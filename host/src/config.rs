@@ -1,8 +1,8 @@
 //! The configuration: a TOML file and the environment, with every default in one place.
 //!
-//! Promises: a mistake in the file is named with its line and with what would be right, all mistakes at once; nothing
-//! is ignored; no token is ever part of a [`Config`], an error or a log line. Nothing else in the host reads the
-//! environment, and nothing here changes after the start.
+//! Promises: all mistakes in the file are reported at once, each with its line and a valid value; no key is ignored; no
+//! token is ever part of a [`Config`], an error or a log line. Only this module reads the environment, and the
+//! configuration does not change after the start.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,7 +36,7 @@ pub use section::Problem;
 /// Everything an operator can set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Where the database and the compiled modules are kept.
+    /// The folder of the database and the compiled modules.
     pub data_dir: PathBuf,
     pub twitch: TwitchConfig,
     pub accounts: Vec<AccountConfig>,
@@ -86,21 +86,21 @@ pub struct AccountConfig {
     pub token: TokenSource,
 }
 
-/// Where an account's access token is read from; the file and the variable are read anew at each login.
+/// The source of an account's access token. The file or variable is read again at each login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenSource {
     Environment(String),
     File(PathBuf),
 }
 
-/// Which channels to sit in.
+/// The channels that the bot joins.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChannelsConfig {
-    /// A seed: a stored leave wins.
+    /// Channels to join at each start, except those for which the store holds a leave.
     pub join: Vec<SeedChannel>,
 }
 
-/// A channel to sit in from the start, and the bot account that does.
+/// A channel to join from the start, and the bot account that joins it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeedChannel {
     pub login: Login,

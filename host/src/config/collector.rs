@@ -1,11 +1,12 @@
-//! Where traces are sent.
+//! The address to which traces are sent.
 
 use toml::de::DeValue;
 
 use super::value::{ReadValue, is_loopback};
 use crate::domain::server::ServerAddress;
 
-/// `https://host:port/path`, or `http://`, of a collector of OpenTelemetry's; without the `/v1/traces` that follows.
+/// `https://host:port/path` or `http://host:port/path` of an OpenTelemetry collector, without the `/v1/traces` that the
+/// exporter appends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CollectorAddress {
     pub server: ServerAddress,
@@ -21,7 +22,7 @@ impl CollectorAddress {
 
 impl ReadValue for CollectorAddress {
     fn read(value: &DeValue<'_>) -> Result<Self, String> {
-        // Not shown: some put a key into such an address.
+        // The error does not show the value: some operators put a key into such an address.
         let wrong = || "must be an address such as \"http://localhost:4318\", or \"off\"".to_owned();
         value.as_str().and_then(parse_collector).ok_or_else(wrong)
     }

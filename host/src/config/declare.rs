@@ -1,7 +1,8 @@
-//! One declaration of a table gives its struct, its defaults, its reader and its part of `config.example.toml`.
+//! One declaration of a table generates its struct, defaults, reader and part of `config.example.toml`.
 
-/// Declares the table `[name]`. Documentation is written for operators, since it is the example's. A default is written as in the
-/// file. `as` names what reads a key that is not written as its type usually is.
+/// Declares the table `[name]`. The doc comments are written for operators, because they are copied into the example
+/// file. A default is written as in the file. `as` names the function that reads a key whose notation differs from its
+/// type's.
 macro_rules! section {
     (
         $(#[doc = $about:literal])*
@@ -23,7 +24,7 @@ macro_rules! section {
         }
 
         impl $config {
-            /// Reads the table. `check` reports values that do not fit together.
+            /// Reads the table. `check` reports values that contradict each other.
             pub(in crate::config) fn read(
                 file: &mut Section<'_, '_>,
                 check: impl FnOnce(&Self, &mut Section<'_, '_>),
@@ -37,7 +38,7 @@ macro_rules! section {
                 config
             }
 
-            /// The table as the example has it.
+            /// The table as it stands in the example file.
             #[cfg(test)]
             pub(in crate::config) const EXAMPLE: &str = concat!(
                 $("#", $about, "\n",)* "[", stringify!($name), "]\n",

@@ -1,4 +1,4 @@
-//! What `[http]` holds, and how an address, a network and a host's name are written.
+//! The table `[http]`, and the notation of addresses, networks and host names in it.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! The configuration, put together: the file, and over it what the environment says.
+//! Puts the configuration together: values from the environment override those of the file.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::text::read_text;
 use super::value::parse_path;
 use super::{AccountConfig, Config, Problem, TokenSource, environment};
 
-/// Why there is no configuration.
+/// Why the configuration could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadConfigError {
     #[error("cannot read {}: {error}", path.display())]
@@ -36,7 +36,7 @@ fn wrong(variable: &'static str, right: &dyn ToString) -> LoadConfigError {
     LoadConfigError::Environment { variable, right: right.to_string() }
 }
 
-/// None for a pipe, and for a name of an open file such as `/dev/stdin`: the file itself may be anywhere.
+/// `None` for a pipe or a name of an open file such as `/dev/stdin`, because the folder of the real file is unknown.
 fn find_folder(path: &Path) -> Option<&Path> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let is_name_of_open_file = path.is_symlink()

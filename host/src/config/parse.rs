@@ -1,4 +1,4 @@
-//! The file's text -> [`Config`], table by table, and what has to fit together.
+//! Parses the file's text into a [`Config`], table by table, and checks that the values fit together.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,21 +18,21 @@ use crate::domain::nearest::find_nearest;
 const ACCOUNTS: &str = "must be tables: write login and token_env below a line [[accounts]]";
 const UNLIMITED: &str = "may be false only where twitch.irc_server is a tcp:// server on this machine: speaking to Twitch without its \
                          limits earns the account a ban";
-/// A slip of the keyboard must not cost the whole audit.
+/// The least time to keep the audit: a typing error in `audit.keep` must not delete all of it.
 const LEAST_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
-/// The fuse remembers as many: of faults in a channel, and of channels.
+/// The upper bound of the counts in `[fuse]`: the fuse remembers this many faults in a channel, and this many channels.
 const MOST_FAULTS: usize = 64;
 const JOIN: &str = "must be a list such as [\"shop\", { login = \"cafe\", account = \"otherbot\" }]";
 
 const PLAIN_HEADERS: &str = "needs an otlp_endpoint that begins with https:// or is on this machine: the headers are most likely a key, and \
                              http:// is not encrypted";
 
-/// Relative paths in `text` start at `folder`. The problems are in the order of their lines.
+/// Relative paths in `text` start at `folder`. The problems are sorted by line.
 pub(super) fn parse(text: &str, folder: &Path) -> Result<Config, Vec<Problem>> {
     let mut problems = Problems::new(text);
     let (table, mistakes) = DeTable::parse_recoverable(text);
     if !mistakes.is_empty() {
-        // Only the message: the rest of such an error quotes the line, and a token may stand in it.
+        // Only the parser's message: the rest of its error quotes the line, which may contain a token.
         for mistake in mistakes {
             let offset = mistake.span().map_or(0, |span| span.start);
             problems.add(offset, format!("this is not TOML: {}", mistake.message()));
@@ -145,7 +145,7 @@ fn unknown_account(account: &Login, accounts: &[AccountConfig]) -> String {
 }
 
 fn check_limits(limits: &LimitsConfig, twitch: &TwitchConfig, section: &mut Section<'_, '_>) {
-    // Without encryption, so it is on this machine: the address was checked when it was read.
+    // A server without TLS is on this machine: reading `irc_server` refuses all others.
     section.check("enforce", limits.enforce || !twitch.irc_server.is_tls, UNLIMITED);
     let is_ordered = limits.messages <= limits.privileged_messages;
     let is_within = limits.unprivileged_within <= limits.window;
@@ -198,18 +198,18 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// `text` with an account below it.
+    /// The configuration of `text` with an account appended.
     fn config(text: &str) -> Config {
         parse(&format!("{text}\n{ACCOUNT}"), Path::new("")).unwrap()
     }
 
-    /// What is wrong with `text`, which has an account below it: `line: text`.
+    /// The problems of `text` with an account appended, each as `line: text`.
     fn problems(text: &str) -> Vec<String> {
         let problems = parse(&format!("{text}\n{ACCOUNT}"), Path::new("")).unwrap_err();
         problems.iter().map(|problem| format!("{}: {}", problem.line, problem.text)).collect()
     }
 
-    /// The example with every setting in force. A setting's line starts with `#` and no blank after it.
+    /// The example file with every setting uncommented. The line of a setting starts with `#` and no blank after it.
     fn uncommented_example() -> String {
         let is_setting = |line: &&str| !line.starts_with("# ");
         let lines: Vec<&str> =
@@ -241,7 +241,7 @@ mod tests {
         for table in declared {
             assert!(EXAMPLE.contains(&format!("\n\n{table}")), "config.example.toml has to have this:\n{table}");
         }
-        // No table escapes: the reader tells which it knows.
+        // The check covers every table: the reader lists those that it knows.
         let problems = problems("zzzzzzzzzzzzzzzz = 1\n");
         let (_, known) = problems[0].split_once("; known are ").unwrap();
         for key in known.split(", ").filter(|key| !["data_dir", "accounts", "channels"].contains(key)) {

@@ -1,5 +1,5 @@
-//! One table of the file, read key by key: a key that nobody asked for is a mistake, and so is a value of another
-//! kind. Reading goes on after a mistake, with the default, so that all of them are reported at once.
+//! Reads one table of the file, key by key. A key that the reader never requested is a mistake, and so is a value of
+//! the wrong kind. After a mistake reading goes on with the default, so that all mistakes are reported at once.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -10,9 +10,9 @@ use crate::domain::nearest::find_nearest;
 /// A mistake in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// From 1.
+    /// Counted from 1.
     pub line: usize,
-    /// Names the key, and says what would be right.
+    /// Names the key and describes a valid value.
     pub text: String,
 }
 
@@ -33,16 +33,16 @@ impl<'t> Problems<'t> {
         self.found.push(Problem { line: 1 + before.iter().filter(|byte| **byte == b'\n').count(), text });
     }
 
-    /// In the order of the lines.
+    /// The mistakes, sorted by line.
     pub(super) fn finish(mut self) -> Vec<Problem> {
         self.found.sort_by_key(|problem| problem.line);
         self.found
     }
 }
 
-/// A table that is being read. An absent one is read too: it has its defaults.
+/// A table that is being read. An absent table is read too, and yields the defaults.
 pub(super) struct Section<'t, 'p> {
-    /// As in the file: `limits`, `accounts[1]`, nothing for the file itself.
+    /// The table's name in messages: `limits`, `accounts[1]`, or empty for the whole file.
     name: String,
     table: Option<&'t DeTable<'t>>,
     offset: usize,
@@ -55,7 +55,7 @@ impl<'t, 'p> Section<'t, 'p> {
         Self { name: String::new(), table: Some(table.get_ref()), offset: 0, known: Vec::new(), problems }
     }
 
-    /// None where the key is absent or wrong.
+    /// `None` if the key is absent or its value is wrong. A wrong value is reported.
     pub(super) fn find<T: ReadKey>(&mut self, key: &'static str) -> Option<T> {
         self.find_with(key, T::read_key)
     }
@@ -72,12 +72,12 @@ impl<'t, 'p> Section<'t, 'p> {
         })
     }
 
-    /// Whether the key is there, right or wrong.
+    /// Whether the key is there, with a valid or a wrong value.
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.is_some_and(|table| table.contains_key(key))
     }
 
-    /// The table `[key]` in this one.
+    /// The table `[key]` within this one.
     pub(super) fn section(&mut self, key: &'static str) -> Section<'t, '_> {
         let value = self.find_raw(key);
         let name = self.path(Some(key));
@@ -91,7 +91,7 @@ impl<'t, 'p> Section<'t, 'p> {
         Section { name, table, offset, known: Vec::new(), problems: &mut *self.problems }
     }
 
-    /// What stands in the list `key`, nothing if it is absent.
+    /// The elements of the list `key`; empty if the key is absent.
     pub(super) fn list_elements(&mut self, key: &'static str, valid: &str) -> Vec<&'t Spanned<DeValue<'t>>> {
         let Some(value) = self.find_raw(key) else { return Vec::new() };
         match value.get_ref().as_array() {
@@ -103,13 +103,13 @@ impl<'t, 'p> Section<'t, 'p> {
         }
     }
 
-    /// Reports what is wrong with the `index`-th element of the list `key`.
+    /// Reports a mistake in the `index`-th element of the list `key`.
     pub(super) fn reject_element(&mut self, key: &str, index: usize, offset: usize, text: &str) {
         let path = self.path(Some(key));
         self.problems.add(offset, format!("{path}[{index}] {text}"));
     }
 
-    /// The table that is the `index`-th element of the list `key`; `valid` is said where it is none.
+    /// The table that is the `index`-th element of the list `key`. If the element is no table, `valid` is reported.
     pub(super) fn element(
         &mut self,
         key: &'static str,
@@ -131,7 +131,7 @@ impl<'t, 'p> Section<'t, 'p> {
         })
     }
 
-    /// Reports that the value of `key` does not fit the rest.
+    /// Reports `text` for `key` unless `is_right`.
     pub(super) fn check(&mut self, key: &'static str, is_right: bool, text: &str) {
         if is_right {
             return;
@@ -140,12 +140,12 @@ impl<'t, 'p> Section<'t, 'p> {
         self.reject(offset, Some(key), text);
     }
 
-    /// Reports something about the table as a whole.
+    /// Reports a mistake of the table as a whole.
     pub(super) fn reject_table(&mut self, text: &str) {
         self.reject(self.offset, None, text);
     }
 
-    /// A key that others might expect here, and that is refused with a reason; whether it was there.
+    /// Reports a key that operators may expect here but that is refused; returns whether the key is there.
     pub(super) fn refuse(&mut self, key: &'static str, text: &str) -> bool {
         let Some(value) = self.table.and_then(|table| table.get(key)) else { return false };
         self.known.push(key);
@@ -153,7 +153,7 @@ impl<'t, 'p> Section<'t, 'p> {
         true
     }
 
-    /// Reports the keys that nobody asked for.
+    /// Reports the keys that the reader never requested.
     pub(super) fn finish(self) {
         let Some(table) = self.table else { return };
         let section = if self.name.is_empty() { String::new() } else { format!(" in [{}]", self.name) };

@@ -1,15 +1,15 @@
-//! Texts that people write: the configuration, a token, a script.
+//! Reads text files that people write: the configuration, a token, a script.
 
 use std::io;
 use std::path::Path;
 
-/// What Notepad and PowerShell put before a text.
+/// The byte order mark that Notepad and PowerShell put at the start of a file.
 const MARK: char = '\u{feff}';
 
 /// The text of a file, without a byte order mark.
 ///
 /// # Errors
-/// Where the file cannot be read, and where it is no UTF-8. The error quotes nothing of the text.
+/// If the file cannot be read or is not UTF-8. The error quotes nothing of the text.
 pub fn read_text(path: &Path) -> io::Result<String> {
     let bytes = std::fs::read(path)?;
     let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);

@@ -1,4 +1,4 @@
-//! An account's access token, read where its [`TokenSource`] says, and only when it is needed.
+//! Loads an account's access token from its [`TokenSource`], only when a login needs it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::text::read_text;
 use super::{TokenSource, environment};
 
-/// Why a token could not be read. Carries nothing of its text.
+/// Why a token could not be loaded. Contains nothing of the token's text.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadTokenError {
     #[error("the environment variable {0} is not set")]
@@ -20,7 +20,7 @@ pub enum LoadTokenError {
     NoToken { holder: String, why: ParseTokenError },
 }
 
-/// What is wrong with a token's text, and what to do about it.
+/// Why a text is no token, and how to correct that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseTokenError {
     #[error("it is empty")]
@@ -33,7 +33,7 @@ pub enum ParseTokenError {
     Characters,
 }
 
-/// Without `oauth:`.
+/// The access token, without the prefix `oauth:`.
 pub fn load_access_token(source: &TokenSource) -> Result<SecretString, LoadTokenError> {
     let (holder, text) = match source {
         TokenSource::Environment(variable) => {
@@ -60,13 +60,13 @@ fn parse_access_token(text: &SecretString) -> Result<SecretString, ParseTokenErr
     if token.contains('=') {
         return Err(ParseTokenError::Named);
     }
-    // It is sent in an IRC line: a blank or a line end in it would start another command.
+    // The token is sent in an IRC line: a blank or a line break in it would start another command.
     let is_token =
         token.len() <= 512 && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
     if is_token { Ok(SecretString::from(token)) } else { Err(ParseTokenError::Characters) }
 }
 
-/// Whether anybody else on this machine may read the file. False where it cannot be told.
+/// Whether other users of this machine may read the file. `false` if its permissions cannot be read.
 pub fn is_readable_by_others(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o044 != 0)

@@ -1,4 +1,4 @@
-//! What a value in the file may look like.
+//! Parses the values in the file.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -13,15 +13,15 @@ use super::log_format::LogFormat;
 use crate::domain::id::Login;
 use crate::domain::server::ServerAddress;
 
-/// Reads a value; the error follows the key in a sentence: "must be ...".
+/// Parses a value. The error completes a sentence that begins with the key: "must be ...".
 pub(super) trait ReadValue: Sized {
     fn read(value: &DeValue<'_>) -> Result<Self, String>;
 }
 
-/// Reports a mistake: where it is in the file, in which element of a list, and what would be right.
+/// Reports a mistake: its offset in the file, the index in a list if there is one, and the text "must be ...".
 pub(super) type Reject<'r> = dyn FnMut(usize, Option<usize>, &str) + 'r;
 
-/// Reads what a key has: a value, or a list of them. None where it is wrong.
+/// Reads the value of a key, or a list of values. `None` if the value is wrong; `reject` then gets the mistake.
 pub(super) trait ReadKey: Sized {
     fn read_key(value: &Spanned<DeValue<'_>>, reject: &mut Reject<'_>) -> Option<Self>;
 }
@@ -32,7 +32,7 @@ impl<T: ReadValue> ReadKey for T {
     }
 }
 
-/// What may be in a list, with an example of such a list.
+/// A type that a list may hold. `LIST` is an example of such a list, for the error.
 pub(super) trait ListElement: ReadValue {
     const LIST: &str;
 }
@@ -67,7 +67,7 @@ impl ListElement for PathBuf {
     const LIST: &str = "[\"dice.wasm\"]";
 }
 
-/// For a key whose notation is not that of its type.
+/// Reads a key whose notation differs from that of its type.
 pub(super) fn read_as<T>(
     read: impl FnOnce(&DeValue<'_>) -> Result<T, String>,
     value: &Spanned<DeValue<'_>>,
@@ -76,7 +76,7 @@ pub(super) fn read_as<T>(
     read(value.get_ref()).map_err(|text| reject(value.span().start, None, &text)).ok()
 }
 
-/// A default, as a declaration has it.
+/// Reads the default of a declaration.
 pub(super) fn read_default<T>(text: &str, read: impl FnOnce(&Spanned<DeValue<'_>>, &mut Reject<'_>) -> Option<T>) -> T {
     let value = DeValue::parse(text).expect("a default is written in TOML");
     read(&value, &mut |_, _, _| {}).expect("a default is a value of its key")
@@ -92,7 +92,7 @@ macro_rules! read_count {
     ($($count:ty),*) => {$(
         impl ReadValue for $count {
             fn read(value: &DeValue<'_>) -> Result<Self, String> {
-                // Zero of anything would make the host useless in a way that is hard to find.
+                // A limit of zero would make the host useless in a way that is hard to find.
                 read_integer(value).filter(|count| *count > 0).ok_or_else(|| must_be("a whole number from 1", value))
             }
         }
@@ -123,19 +123,19 @@ impl ReadValue for LogFormat {
     }
 }
 
-/// Something, or nothing for `"off"`.
+/// `Some` value, or `None` for `"off"`.
 pub(super) fn or_off<T: ReadValue>(value: &DeValue<'_>) -> Result<Option<T>, String> {
     if value.as_str() == Some("off") { Ok(None) } else { T::read(value).map(Some) }
 }
 
-/// What something is called elsewhere.
+/// A name by which another program knows this host, of 1 to 64 characters.
 pub(super) fn name(value: &DeValue<'_>) -> Result<String, String> {
     let is_name = |name: &&str| (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control);
     let name = value.as_str().filter(is_name);
     name.map(str::to_owned).ok_or_else(|| must_be("a name of 1 to 64 characters in quotes", value))
 }
 
-/// A share of a whole.
+/// A fraction from 0.0 to 1.0.
 pub(super) fn ratio(value: &DeValue<'_>) -> Result<f64, String> {
     let number = value.as_float().map(|float| float.as_str());
     let number = number.or_else(|| value.as_integer().map(|integer| integer.as_str()));
@@ -160,7 +160,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
         "d" => 24 * 3_600_000,
         _ => return None,
     };
-    // A year is more than any of these times is good for, and adding it to a moment cannot overflow.
+    // A year is more than any of these settings needs, and adding it to a moment cannot overflow.
     let most = Duration::from_secs(366 * 24 * 3600);
     let duration = Duration::from_millis(number.checked_mul(milliseconds)?);
     (!duration.is_zero() && duration <= most).then_some(duration)
@@ -182,7 +182,7 @@ fn parse_size(text: &str) -> Option<u64> {
         "GiB" => 1 << 30,
         _ => return None,
     };
-    // Sizes are lengths in memory: what fits in no `usize` is no size.
+    // Sizes are lengths in memory: a size beyond `usize` is invalid.
     number.checked_mul(bytes).filter(|size| usize::try_from(*size).is_ok())
 }
 
@@ -194,13 +194,13 @@ fn split_number(text: &str) -> Option<(u64, &str)> {
 
 impl ReadValue for PathBuf {
     fn read(value: &DeValue<'_>) -> Result<Self, String> {
-        // Not shown: a token may stand where a path should.
+        // The error does not show the value, because it may be a token that was put into the wrong key.
         let text = value.as_str().ok_or("must be a path in quotes")?;
         parse_path(text).map_err(|right| format!("must be {right}"))
     }
 }
 
-/// The error says what would be right.
+/// The error describes a valid path.
 pub(super) fn parse_path(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() {
         return Err("a path in quotes".to_owned());
@@ -233,13 +233,13 @@ macro_rules! read_text {
 }
 read_text!(HostName: ParseHttpError::HostName, Network: ParseHttpError::Network);
 
-/// An address and a port, or none for `"off"`.
+/// An address and a port, or `None` for `"off"`.
 pub(super) fn listen(value: &DeValue<'_>) -> Result<Option<SocketAddr>, String> {
     let listen = value.as_str().and_then(|text| parse_listen(text).ok());
     listen.ok_or_else(|| must_be(&ParseHttpError::Listen.to_string(), value))
 }
 
-/// A URL, or none for `"auto"`.
+/// A URL, or `None` for `"auto"`.
 pub(super) fn url_or_auto(value: &DeValue<'_>) -> Result<Option<PublicUrl>, String> {
     let text = value.as_str();
     if text == Some("auto") {
@@ -249,7 +249,7 @@ pub(super) fn url_or_auto(value: &DeValue<'_>) -> Result<Option<PublicUrl>, Stri
     url.ok_or_else(|| must_be(&ParseHttpError::PublicUrl.to_string(), value))
 }
 
-/// The name of an environment variable. Lower case is refused, as a token pasted in its place would be lower case.
+/// The name of an environment variable. Lower case is refused: a token pasted here by mistake would be in lower case.
 pub(super) struct VariableName(pub(super) String);
 
 impl ReadValue for VariableName {
@@ -267,7 +267,7 @@ impl ReadValue for VariableName {
     }
 }
 
-/// The name of an environment variable, or none for `"off"`.
+/// The name of an environment variable, or `None` for `"off"`.
 pub(super) fn variable_or_off(value: &DeValue<'_>) -> Result<Option<String>, String> {
     Ok(or_off(value)?.map(|VariableName(name)| name))
 }
@@ -309,7 +309,7 @@ pub(super) fn is_loopback(host: &str) -> bool {
 pub(super) fn must_be(valid: &str, found: &DeValue<'_>) -> String {
     let found = match found {
         DeValue::String(text) if may_be_secret(text) => "what looks like a token".to_owned(),
-        // Long texts are cut: a whole paragraph in an error hides the error.
+        // Cut, because a whole paragraph would hide the rest of the error.
         DeValue::String(text) => format!("{:?}", text.chars().take(60).collect::<String>()),
         DeValue::Integer(integer) => integer.to_string(),
         DeValue::Float(float) => float.to_string(),
@@ -321,7 +321,8 @@ pub(super) fn must_be(valid: &str, found: &DeValue<'_>) -> String {
     format!("must be {valid}, not {found}")
 }
 
-/// Twitch's access tokens are 30 letters and digits, with or without `oauth:` before them; ours begin with `twk_`.
+/// Whether the text looks like an access token of Twitch's (30 letters and digits, perhaps after `oauth:`) or an API
+/// key of ours (`twk_...`).
 fn may_be_secret(text: &str) -> bool {
     let is_one_word = text.len() > 25 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
     is_one_word || ["oauth:", "twk_"].iter().any(|mark| text.trim_start().starts_with(mark))
