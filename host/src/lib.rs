@@ -1,18 +1,18 @@
 //! twitchy, a WebAssembly-scriptable command host for Twitch. `main` parses the command line and calls [`cli`].
 //!
-//! To read in this order, from the outside in:
+//! Read the modules in this order, from the outside in:
 //!
 //! | module | what it is |
 //! |---|---|
 //! | [`cli`] | one file a subcommand, and how the process ends |
 //! | [`config`] | the file and the environment, with every default |
 //! | [`app`] | makes each long-lived part once, joins them, starts the tasks and ends them in order |
-//! | [`domain`] | the vocabulary: ids, messages, invocations, effects; text is parsed into it once |
+//! | [`domain`] | the vocabulary: ids, messages, invocations, effects; text is parsed once, into these types |
 //! | [`twitch`] | connections: lines in, events out; replies in, lines out, within Twitch's limits |
-//! | [`chat`] | THE path from a message to its replies |
+//! | [`chat`] | the one path from a message to its replies |
 //! | [`setup`], [`joining`], [`balances`] | how a channel is set up, who may call the bot, what chatters own |
-//! | [`modules`] | which modules and versions there are, and how they come and go |
-//! | [`admission`] | which calls are let in, when each may begin, and the threads that it runs on |
+//! | [`modules`] | modules and their versions: publish, withdraw, roll back |
+//! | [`admission`] | which calls are admitted, when each may start, and the threads that run them |
 //! | [`sandbox`] | runs a module in a fresh instance, as a transaction |
 //! | [`store`] | everything that outlives the process; the only SQL |
 //! | [`http`] | the API: who may ask for what, and how the answers look |
@@ -22,7 +22,7 @@
 //! | [`net`] | HTTP clients: the guarded one for guests, the plain one for servers of our own configuration |
 //! | [`transcript`] | chats as text, for the demo and for tests |
 //!
-//! Whoever is lower imports nobody who is higher: ARCHITECTURE.md has the table, and a test reads the sources.
+//! A module imports only modules below it: ARCHITECTURE.md has the table, and a test checks the sources.
 
 pub mod admission;
 pub mod app;

@@ -1,4 +1,4 @@
-//! Speaks to the HTTP API of a running host.
+//! A client of the HTTP API of a running host.
 //!
 //! Guarantees: the key goes over TLS or stays on this machine, and is in no error; a refusal is told in the host's own
 //! words. Not here: redirects, proxies and retries, which nobody who holds an operator's key wants.
@@ -26,19 +26,19 @@ use crate::http::shapes::problem::Problem;
 use crate::net::plain::{Body, FetchError, PlainClient, read_whole};
 use crate::net::server::Server;
 
-/// Where a host listens unless its configuration says otherwise.
+/// The address where a host listens by default.
 const USUAL_URL: &str = "http://127.0.0.1:8080";
-/// Compiling a large module takes a minute at most, and others may be before it.
+/// Timeout of a request. Compiling a large module takes a minute at most, and may have to wait for others.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(180);
-/// Of an answer. Pages are bounded, so nothing comes near.
+/// Most bytes of an answer. Pages are bounded, so no answer comes near.
 const MOST_ANSWERED: usize = 16 << 20;
 
-/// The answer has not the shape that this program knows.
+/// The error if an answer does not have the shape that this program expects.
 pub(super) const ANOTHER_VERSION: &str = "the host answers in another version's words";
 
 const EVENT_STREAM: &[u8] = b"text/event-stream";
 
-/// Which host is meant.
+/// The arguments that say which host to call.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct HostArguments {
     /// Where the host's API is [default: $TWITCHY_URL, or http://127.0.0.1:8080]
@@ -46,11 +46,11 @@ pub(super) struct HostArguments {
     pub(super) url: Option<ApiUrl>,
 }
 
-/// `https://bot.example.com`, or `http://` on this machine. Nothing below the root: the API's paths are fixed.
+/// `https://bot.example.com`, or `http://` on this machine. Without a path, because the API's paths are fixed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ApiUrl(ServerAddress);
 
-/// The text is no such address.
+/// The text is no valid [`ApiUrl`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an address such as https://bot.example.com, or http://127.0.0.1:8080 on this machine")]
 pub(super) struct ParseApiUrlError;
@@ -83,46 +83,46 @@ impl fmt::Display for ApiUrl {
     }
 }
 
-/// A host's API, as the holder of a key sees it.
+/// A client of one host's API, with an API key.
 pub(super) struct ApiClient {
     url: ApiUrl,
     key: SecretString,
 }
 
-/// What the host said.
+/// An answer of the host.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
-    /// The revision of what was asked for.
+    /// The revision of the resource.
     pub(super) etag: Option<HeaderValue>,
-    /// The name of the server's program, where it tells one: the host does not.
+    /// The header `server`. A proxy may send one; the host does not.
     server: Option<String>,
-    /// As the host sent it, whatever its shape: for a program that reads what is printed.
+    /// The JSON as the host sent it, for `--json`.
     pub(super) body: Value,
-    /// Whether the body, if there is one, is JSON: that of a proxy's own page is not.
+    /// Whether the body is empty or JSON. The error page of a proxy is neither.
     is_json: bool,
 }
 
 impl Answer {
     /// # Errors
-    /// The body has another shape.
+    /// If the body does not have the shape of `T`.
     pub(super) fn read<T: DeserializeOwned>(&self) -> anyhow::Result<T> {
         T::deserialize(&self.body).context(ANOTHER_VERSION)
     }
 }
 
-/// The host's own no.
+/// A refusal by the host itself.
 #[derive(Debug, thiserror::Error)]
 #[error("the host refuses: {detail} ({code}){errors}")]
 pub(super) struct HostRefusal {
-    /// For programs; it never changes.
+    /// A stable code, for programs.
     code: String,
     pub(super) detail: String,
-    /// All that is wrong, a line each.
+    /// The errors of single fields, one a line.
     errors: String,
 }
 
-/// A request of the API.
+/// A request to the API.
 pub(super) struct Question {
     method: Method,
     path: String,
@@ -148,7 +148,7 @@ impl Question {
         self
     }
 
-    /// Only where nothing changed since the answer with this tag.
+    /// Adds `If-Match`: the host refuses the request if the resource has changed since the answer with this tag.
     pub(super) fn if_match(mut self, etag: Option<HeaderValue>) -> Question {
         self.headers.extend(etag.map(|etag| (IF_MATCH, etag)));
         self
@@ -157,7 +157,7 @@ impl Question {
 
 impl ApiClient {
     /// # Errors
-    /// Where no key is in the environment, or the address there is none.
+    /// If the environment holds no API key or an invalid address.
     pub(super) fn new(host: &HostArguments) -> anyhow::Result<ApiClient> {
         let Some(key) = environment::find_api_key() else {
             bail!(
@@ -177,14 +177,14 @@ impl ApiClient {
     }
 
     /// # Errors
-    /// Where the host cannot be reached, and where it refuses: then in its own words.
+    /// If the host cannot be reached or refuses; a refusal is a [`HostRefusal`].
     pub(super) async fn ask(&self, question: Question) -> anyhow::Result<Answer> {
         let fetched = self.client()?.fetch(self.request(question)?, MOST_ANSWERED).await;
         let answer = read_answer(&fetched.map_err(|error| self.explain(error))?);
         if answer.status.is_success() && answer.is_json { Ok(answer) } else { Err(refusal(&answer, &self.url)) }
     }
 
-    /// The host's server-sent events at a path, until one side ends it.
+    /// Opens the host's server-sent events at a path; the stream ends when either side closes it.
     ///
     /// # Errors
     /// As with [`ApiClient::ask`].
@@ -200,12 +200,12 @@ impl ApiClient {
     }
 
     /// # Errors
-    /// As with [`ApiClient::ask`], and where the answer has another shape.
+    /// As with [`ApiClient::ask`], and if the body does not have the shape of `T`.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: impl Into<String>) -> anyhow::Result<T> {
         self.ask(Question::new(Method::GET, path)).await?.read()
     }
 
-    /// All pages of a list; `path` may have a query of its own.
+    /// Fetches all pages of a list; `path` may have a query of its own.
     pub(super) async fn list<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Vec<T>> {
         let (mut items, mut cursor) = (Vec::new(), String::new());
         let joint = if path.contains('?') { '&' } else { '?' };
@@ -213,7 +213,8 @@ impl ApiClient {
             let page: Listed<T> = self.get(format!("{path}{joint}limit=100{cursor}")).await?;
             items.extend(page.items);
             match page.next_cursor {
-                // Ours need no escapes; what does would be another part of the request.
+                // The host's cursors need no escapes. A cursor with other characters could change the rest of the
+                // request.
                 Some(next) if next.bytes().all(is_plain) => cursor = format!("&cursor={next}"),
                 Some(_) => bail!(ANOTHER_VERSION),
                 None => return Ok(items),
@@ -246,7 +247,7 @@ impl ApiClient {
         format!("cannot ask the host at {}", self.url)
     }
 
-    /// What the operating system, TLS and HTTP say, and what to look at next.
+    /// Describes a failed request with the cause and the likely remedy.
     fn explain(&self, error: FetchError) -> anyhow::Error {
         let is_tls = self.url.0.is_tls;
         let explained = match error {
@@ -273,7 +274,7 @@ fn connection_hint(error: &io::Error, is_tls: bool) -> &'static str {
         io::ErrorKind::ConnectionRefused => {
             "; nothing listens there: does the host run, and is this where its [http] listen is?"
         }
-        // rustls tells so of bytes that are none of TLS.
+        // rustls reports bytes that are not TLS by this kind.
         io::ErrorKind::InvalidData if is_tls => {
             "; a host on this machine is asked by http://, unless a proxy is before it"
         }
@@ -281,7 +282,7 @@ fn connection_hint(error: &io::Error, is_tls: bool) -> &'static str {
     }
 }
 
-/// What speaks TLS answers the clear with an alert, which is no HTTP, or hangs up.
+/// A server that expects TLS answers plain HTTP with a TLS alert, which is not HTTP, or closes the connection.
 fn answer_hint(error: &hyper::Error, is_tls: bool) -> &'static str {
     let is_other = error.is_parse() || error.is_incomplete_message() || error.is_closed();
     if is_other && !is_tls { TRY_TLS } else { "" }
@@ -289,19 +290,19 @@ fn answer_hint(error: &hyper::Error, is_tls: bool) -> &'static str {
 
 const TRY_TLS: &str = "; where TLS is spoken at that port, it is asked by https://";
 
-/// Whether a byte stands for itself in any part of an address.
+/// Whether a byte needs no escape in any part of a URL.
 pub(super) fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
 }
 
-/// A text as a part of a path.
+/// Escapes a text for use as a part of a path.
 pub(super) fn encode(text: &str) -> String {
     text.bytes()
         .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
         .collect()
 }
 
-/// What the host says is shown to a terminal, so without what moves its cursor.
+/// The error for a refusal. Its texts are escaped, because they are shown on a terminal and could move the cursor.
 fn refusal(answer: &Answer, url: &ApiUrl) -> anyhow::Error {
     let Ok(Problem { detail, code, errors, .. }) = answer.read() else {
         return anyhow::anyhow!("{}", explain_stranger(answer, url));
@@ -310,11 +311,11 @@ fn refusal(answer: &Answer, url: &ApiUrl) -> anyhow::Error {
     HostRefusal { code: escape(&code), detail: escape(&detail), errors: errors.collect() }.into()
 }
 
-/// The answer is not this program's: a proxy made it, or another server.
+/// The error for an answer that is not the host's: a proxy or another server sent it.
 fn explain_stranger(answer: &Answer, url: &ApiUrl) -> String {
     let server = answer.server.as_ref().map(|server| format!(" (server: {server})")).unwrap_or_default();
     let hint = match answer.status.as_u16() {
-        // As proxies answer the clear at a port for TLS.
+        // nginx and others answer plain HTTP at a port for TLS with this status.
         400 if !url.0.is_tls => TRY_TLS,
         401 | 403 | 407 => "; it lets this request through to nobody: it wants a login of its own, or forbids it",
         413 => {
@@ -333,7 +334,7 @@ fn explain_stranger(answer: &Answer, url: &ApiUrl) -> String {
     )
 }
 
-/// Quotes are prose here.
+/// Escapes control characters but no quotes.
 fn escape(text: &str) -> String {
     let show = |character: char| match character {
         '\'' | '"' => String::from(character),
@@ -399,12 +400,12 @@ mod tests {
                 assert!(told.contains(hint), "{told}");
             }
         }
-        // JSON of another program is no problem document of ours.
+        // JSON of another program does not have the shape of the host's problem documents.
         let told = ask_one_that_says(proxy("404 Not Found", r#"{"error": "no route"}"#)).await;
         assert!(told.contains("404 Not Found (server: nginx/1.22.1); is this the address of a host"), "{told}");
     }
 
-    /// The error of asking what `answer` says, whatever is asked.
+    /// The error of a request that gets `answer`.
     async fn ask_one_that_says(answer: &'static [u8]) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
@@ -418,7 +419,7 @@ mod tests {
         format!("{:#}", tokio::join!(client.ask(question), say).0.unwrap_err())
     }
 
-    /// A proxy that has its own limit answers the head and hangs up; what it has not read resets the connection.
+    /// A proxy with a limit of its own answers after the head and hangs up; the unread body then resets the connection.
     #[tokio::test]
     async fn a_refusal_is_read_though_the_rest_of_the_request_is_not_taken() {
         for answer in [
@@ -430,7 +431,7 @@ mod tests {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
             let client = ApiClient { url, key: SecretString::from("key") };
-            // More than the system keeps of what nobody reads.
+            // More bytes than the system buffers for a reader that does not read.
             let body = Full::from(vec![0; 32 << 20]).boxed();
             let question = Question::new(Method::POST, "/").with_body("application/wasm", body);
             let refuse = async {

@@ -1,8 +1,8 @@
-//! `twitchy api-key`: makes, lists and revokes the keys of the API.
+//! `twitchy api-key`: makes, lists and revokes API keys.
 //!
-//! With a configuration, the host that runs with it is asked over its socket, without a key: this is how the first key is
-//! made. Where no host runs, the keys are changed in the database, which one process at a time holds. With an address, a
-//! host anywhere is asked over its API, with an operator's key.
+//! With `--config`, the host of that configuration carries out the order over its Unix socket and needs no key; this is
+//! how the first key is made. If that host is not running, the order changes the database, which only one process at a
+//! time can open. With `--url`, a host anywhere is asked over its API, with an operator's key.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -75,7 +75,7 @@ enum Action {
     },
 }
 
-/// Where the keys are.
+/// The host whose keys are meant.
 #[derive(Debug, clap::Args)]
 #[group(multiple = false)]
 struct KeyStore {
@@ -105,16 +105,16 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// The keys of a host on this machine.
+/// Access to the API keys of a host on this machine.
 struct Keys<'c> {
     host: LocalHost<'c>,
     config: &'c Config,
-    /// Open where no host runs.
+    /// The database, open only if no host runs.
     store: Option<Store>,
 }
 
 impl Keys<'_> {
-    /// Has the order carried out by the host that runs; where none does, on its database.
+    /// Sends the order to the running host; if none runs, carries it out on the database.
     async fn order(&mut self, order: Order) -> anyhow::Result<Answer> {
         if self.store.is_none() {
             match self.host.order(&order) {
@@ -156,7 +156,7 @@ impl Keys<'_> {
     }
 }
 
-/// A host holds the database, and cannot be asked at its socket.
+/// The error if a host holds the database but does not answer on its socket.
 fn explain_held(config: &Config) -> String {
     let ask_api = config
         .http
@@ -201,7 +201,7 @@ async fn change_keys(keys: &mut Keys<'_>, action: &Action) -> anyhow::Result<()>
     Ok(())
 }
 
-/// `api` is where the API of the host that made the key really answers.
+/// A note about the new key. `api` is the address where the API of the host that made the key listens.
 fn where_it_opens(keys: &Keys<'_>, api: Option<SocketAddr>) -> String {
     let once = "this key is shown this once";
     match (api, keys.config.http.listen) {
@@ -217,7 +217,7 @@ fn where_it_opens(keys: &Keys<'_>, api: Option<SocketAddr>) -> String {
     }
 }
 
-/// As it is reached from this machine.
+/// The URL by which this machine reaches `address`.
 fn url_of(address: SocketAddr) -> String {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -248,7 +248,7 @@ async fn ask_host(client: &ApiClient, action: &Action) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// With the ids of the channels that are named by their logins.
+/// Replaces channels' logins in `scopes` by their ids.
 async fn find_scopes(client: &ApiClient, scopes: &[String]) -> anyhow::Result<Vec<String>> {
     let mut found = Vec::new();
     for scope in scopes {
@@ -269,7 +269,7 @@ fn new_key(name: &str, scopes: Vec<String>, expires: Option<Duration>, role: Opt
     }
 }
 
-/// The secret itself is the one thing that is never listed.
+/// Lists everything about the keys but their secrets.
 fn print_keys(keys: Vec<Key>, as_json: bool) -> anyhow::Result<()> {
     if as_json {
         output::print(output::to_json(&Listed { items: keys, next_cursor: None })?)?;
@@ -278,7 +278,7 @@ fn print_keys(keys: Vec<Key>, as_json: bool) -> anyhow::Result<()> {
     let now = write_timestamp(SystemTime::now());
     let row = |key: &Key| {
         let state = match (&key.revoked_at, &key.expires_at) {
-            // Written like this, moments are in the order of their texts.
+            // Timestamps in this notation sort as text.
             (None, Some(at)) if *at <= now => format!("expired {at}"),
             (Some(at), _) => format!("revoked {at}"),
             (None, Some(at)) => format!("expires {at}"),

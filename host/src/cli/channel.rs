@@ -1,4 +1,4 @@
-//! `twitchy channel`: the channels of a host on this machine, and how the bot stands in each.
+//! `twitchy channel`: lists the channels of a host on this machine, and the bot's state in each.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

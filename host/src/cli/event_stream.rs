@@ -1,4 +1,4 @@
-//! Server-sent events, as a host sends them: read off an answer that does not end.
+//! Reads server-sent events from an answer that does not end.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,19 +8,19 @@ use http_body_util::BodyExt;
 
 use crate::net::plain::Received;
 
-/// A host says something every 15 seconds, if only that it is there.
+/// Timeout of a read. The host sends at least a comment every 15 seconds.
 const SILENT_FOR: Duration = Duration::from_secs(60);
-/// Bytes of one event.
+/// Most bytes of one event.
 const LONGEST_EVENT: usize = 1 << 20;
 
-/// One event.
+/// One server-sent event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct SentEvent {
     pub(super) name: String,
     pub(super) data: String,
 }
 
-/// The events of one answer.
+/// The server-sent events of one answer.
 pub(super) struct EventStream {
     body: Received,
     parser: Parser,
@@ -31,10 +31,10 @@ impl EventStream {
         EventStream { body, parser: Parser::default() }
     }
 
-    /// The next event; None where the host has ended the stream. Loses nothing when it is dropped halfway.
+    /// The next event; `None` once the host has ended the stream. Cancel-safe: dropping the future loses no event.
     ///
     /// # Errors
-    /// The connection broke, or what arrives are no events.
+    /// If the connection breaks, or the bytes are not server-sent events.
     pub(super) async fn next(&mut self) -> anyhow::Result<Option<SentEvent>> {
         loop {
             if let Some(event) = self.parser.events.pop_front() {
@@ -53,12 +53,12 @@ impl EventStream {
     }
 }
 
-/// From bytes, however they are cut, to events.
+/// Parses bytes, in chunks of any size, into events.
 #[derive(Debug, Default)]
 struct Parser {
-    /// The begun line.
+    /// The line that is not complete yet.
     line: Vec<u8>,
-    /// The begun event.
+    /// The event that is not complete yet.
     event: SentEvent,
     events: VecDeque<SentEvent>,
 }
@@ -82,7 +82,7 @@ impl Parser {
         let line = String::from_utf8_lossy(&self.line).into_owned();
         self.line.clear();
         if line.is_empty() {
-            // Comments alone are no event.
+            // A block of comments alone is not an event.
             if self.event != SentEvent::default() {
                 self.events.push_back(std::mem::take(&mut self.event));
             }

@@ -1,4 +1,4 @@
-//! `twitchy module`: the life of modules on a running host, over its API.
+//! `twitchy module`: manages modules on a running host, over its API.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -41,10 +41,10 @@ pub(super) struct Arguments {
     action: Action,
 }
 
-/// Of a component, in bytes: more than the gate of any host lets in.
+/// Most bytes of a component to read; more than any host accepts.
 const MOST_READ: u64 = 64 << 20;
 
-/// What a host says of a module that it does not have.
+/// The start of the API's error text for an unknown module.
 const NO_MODULE: &str = "There is no such module";
 
 /// Shown below the list of subcommands.
@@ -99,7 +99,7 @@ impl Arguments {
 }
 
 impl Action {
-    /// The module that the line names, and the host that is to know it.
+    /// The module that the command line names, and the arguments that lead to its host.
     fn find_named(&self) -> Option<(&ModuleName, &Common)> {
         match self {
             Action::Show(Show { name, common, .. })
@@ -207,7 +207,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The error, with the name that was most likely meant where it is that there is no such module.
+/// If the host does not know the module `name`: the error with the nearest known name. Otherwise `error` unchanged.
 async fn advise(error: anyhow::Error, name: &ModuleName, common: &Common) -> anyhow::Error {
     let is_unknown = |refusal: &HostRefusal| refusal.detail.starts_with(NO_MODULE);
     if !error.downcast_ref().is_some_and(is_unknown) {
@@ -241,13 +241,13 @@ impl Push {
         if answer.status != StatusCode::CREATED {
             return Ok(report::there_already(&version) + &report::no_canary(&version, &self.canary));
         }
-        // It is uploaded whether or not this is answered.
+        // A failure of this request is no error: the component is uploaded already.
         let module = client.get(format!("/api/v1/modules/{}", version.name)).await.ok();
         Ok(report::pushed(&version, module.as_ref(), &file_name(&self.file)))
     }
 }
 
-/// Whole, as it is sent: so no more than any host could take.
+/// Reads the whole file into memory, because it is sent in one request. At most [`MOST_READ`] bytes.
 fn read_component(file: &Path) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(file)?.take(MOST_READ + 1).read_to_end(&mut bytes)?;

@@ -1,4 +1,4 @@
-//! `twitchy call`: calls a command as a chatter would, and shows what came of it.
+//! `twitchy call`: calls a command as a chatter would, and shows the outcome.
 
 use super::asking::Common;
 use super::report;
@@ -72,12 +72,12 @@ impl Call {
     }
 }
 
-/// The word as the API takes it; a prefix alone is no word.
+/// The command's word without the channel's prefix, as the API expects it. A prefix alone stays as it is.
 fn strip_prefix<'w>(word: &'w str, prefix: &str) -> &'w str {
     word.strip_prefix(prefix).filter(|word| !word.is_empty()).unwrap_or(word)
 }
 
-/// The replies as chat would show them; then what became of them, and of what the command changed.
+/// The replies as chat shows them, then their delivery and the changes that the command made.
 fn report_call(answer: &CommandAnswer, login: &str, channel: &ChannelName) -> String {
     let mut text: String = answer.replies.iter().map(|reply| show_reply(reply, login)).collect();
     text += match answer.outcome.as_str() {

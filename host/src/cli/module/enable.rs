@@ -1,4 +1,4 @@
-//! `twitchy module enable`: what is wanted in a channel is what is there, and what the line says besides.
+//! `twitchy module enable`: the wanted state is the module's present state in the channel plus the arguments.
 
 use std::collections::BTreeMap;
 
@@ -82,7 +82,7 @@ impl Enable {
         Ok(report::in_channel(&module.state, &self.channel) + &report::closed_hosts(&closed))
     }
 
-    /// The version that the line names, where what is there says nothing of what that one lacks.
+    /// The version that the command line names, if the channel's state does not tell which grants that version lacks.
     fn find_named<'a>(&'a self, there: &'a ChannelModule) -> Option<&'a str> {
         match self.version.as_deref()? {
             LATEST if there.state.version == LATEST => None,
@@ -96,8 +96,8 @@ impl Enable {
         asked.with_context(|| format!("version {version} of {}", self.name))
     }
 
-    /// The hosts that it names and may not ask, once it may use the web at all. None where that is not told: it is enabled
-    /// all the same.
+    /// The hosts that the running version declares but that are not granted, if the module may use the web at all.
+    /// Empty if the version cannot be fetched: the module is enabled all the same.
     async fn list_closed_hosts(&self, client: &ApiClient, module: &ChannelModule) -> Vec<String> {
         let may_ask = module.grants.capabilities.iter().any(|name| name == "http");
         let (true, Some(version)) = (may_ask, &module.state.running_version) else { return Vec::new() };
@@ -105,8 +105,8 @@ impl Enable {
         version.http_hosts.into_iter().filter(|host| !module.grants.http_hosts.contains(host)).collect()
     }
 
-    /// What is there, enabled and with these grants besides. `named` is the version that it is to be, where what is there
-    /// is about another one.
+    /// The present state, enabled, with the arguments' changes. `named` is the wanted version if `there` describes
+    /// another.
     fn plan(&self, there: &ChannelModule, named: Option<&VersionDetail>) -> Result<WantedModule, AgreeError> {
         let agreed = agree(self.compare(there, named), &self.grant, self.accept)?;
         let mut settings = there.settings.clone();
@@ -157,7 +157,8 @@ impl Enable {
         }
     }
 
-    /// None keeps what is granted, even what the named version does not ask for.
+    /// The grants with `added` and the named web hosts. `None` keeps all present grants, also those that the named
+    /// version does not request.
     fn add_grants(&self, there: &ModuleGrants, added: &[&str], named: Option<&VersionDetail>) -> Option<ModuleGrants> {
         let mut grants = there.clone();
         if let Some(version) = named {
@@ -173,7 +174,7 @@ impl Enable {
     }
 }
 
-/// What a version asks somebody to grant.
+/// The capabilities of a version that need a grant.
 fn list_requested(version: &VersionDetail) -> impl Iterator<Item = &str> {
     version.capabilities.iter().filter(|capability| capability.needs_grant).map(|capability| capability.name.as_str())
 }
@@ -213,7 +214,7 @@ mod tests {
         enable.plan(&shaped(there.clone()), named).map_err(|error| enable.refuse(error))
     }
 
-    /// The grants that are wanted.
+    /// Parses the expected grants.
     fn grants(fields: Value) -> Option<ModuleGrants> {
         serde_json::from_value(fields).unwrap()
     }
@@ -255,7 +256,7 @@ mod tests {
         assert_eq!(error.to_string(), "dice asks for http; if you agree, say so: --grant http");
     }
 
-    /// As the API shows a version.
+    /// A version as the API shows it.
     fn version(capabilities: &[&str]) -> VersionDetail {
         let show = |name: &&str| json!({ "name": name, "needs_grant": *name != "log", "granted_by": "creator" });
         shaped(json!({ "capabilities": capabilities.iter().map(show).collect::<Vec<_>>() }))

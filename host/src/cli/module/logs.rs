@@ -1,4 +1,4 @@
-//! `twitchy module logs`: what a module logged, and on and on what it logs.
+//! `twitchy module logs`: prints what a module logged, and with `--follow` what it logs from now on.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::http::shapes::channel::Channel;
 use crate::http::shapes::event::InvocationEvent;
 use crate::http::shapes::log::{LogLine, LogLines};
 
-/// Between two requests for what was logged since: a busy module would use up what a key may ask in a second.
+/// The least time between two requests for new lines. Without it, a busy module would use up the key's rate limit.
 const ASKED_EVERY: Duration = Duration::from_millis(250);
 
 #[derive(Debug, clap::Args)]
@@ -36,19 +36,19 @@ pub(super) struct Logs {
     pub(super) common: Common,
 }
 
-/// Where lines are read, and how far.
+/// The position in the log.
 struct Reading<'c> {
     client: &'c ApiClient,
     path: String,
-    /// Asks for what was logged after the last line that was read.
+    /// Requests the lines after the last one that was read.
     cursor: Option<String>,
     is_json: bool,
-    /// The channels that were met, by id, as they are shown.
+    /// Cache of channels' displayed names, by id.
     channels: HashMap<String, String>,
 }
 
 impl Logs {
-    /// Prints as it goes.
+    /// Prints the lines as they arrive; the returned text is what is left to print.
     pub(super) async fn run(self) -> anyhow::Result<String> {
         let client = self.common.client()?;
         let channel = match &self.channel {
@@ -74,7 +74,7 @@ impl Logs {
     }
 
     async fn follow(&self, client: &ApiClient, of_channel: &str, mut reading: Reading<'_>) -> anyhow::Result<String> {
-        // Listens before it reads, so that no line is logged in between unheard.
+        // The event stream opens before the first read. Otherwise a line logged in between would stay unnoticed.
         let mut events = client.listen(&format!("/api/v1/events?kind=invocation{of_channel}")).await?;
         let (mut is_due, mut due_at) = (true, Instant::now());
         loop {
@@ -98,15 +98,15 @@ impl Logs {
     }
 }
 
-/// Whether the module may have logged something: it was called, or events were missed.
+/// Whether the module may have logged something: it was called, or the event says that events were missed.
 fn concerns(event: &SentEvent, module: &ModuleName) -> bool {
     let is_about = |called: InvocationEvent| called.module == module.as_str();
-    // An event in another host's words may be about anything.
+    // A host of another version may send events of another shape; such an event may concern any module.
     event.name != "invocation" || serde_json::from_str(&event.data).map_or(true, is_about)
 }
 
 impl Reading<'_> {
-    /// Prints what was logged since the last time: how many lines, and whether they are read.
+    /// Prints the new lines. Returns their number, and whether standard output is still open.
     async fn print_new(&mut self) -> anyhow::Result<(usize, Reader)> {
         let mut count = 0;
         loop {
@@ -119,7 +119,7 @@ impl Reading<'_> {
         }
     }
 
-    /// The next lines, and whether there are no more yet.
+    /// The next page of lines, and whether it is the last one so far.
     async fn read_page(&mut self) -> anyhow::Result<(Vec<LogLine>, bool)> {
         let cursor = self.cursor.as_ref().map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
         let page: LogLines = self.client.get(format!("{}{cursor}", self.path)).await?;
@@ -143,7 +143,7 @@ impl Reading<'_> {
         format!("{at} {channel} {version} {level}: {logged}\n")
     }
 
-    /// By its login, where the host tells it.
+    /// The channel's login, or its id if the host does not know the login.
     async fn name_channel(&mut self, id: &str) -> String {
         if let Some(name) = self.channels.get(id) {
             return name.clone();

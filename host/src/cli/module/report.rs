@@ -1,4 +1,4 @@
-//! Modules as people read them.
+//! Reports about modules, as text for people.
 
 use crate::cli::table::{Row, align};
 use crate::domain::channel_name::ChannelName;
@@ -7,7 +7,7 @@ use crate::http::shapes::module::{
     CanaryDetail, CommandDetail, ModuleDetail, ModuleSummary, SettingDetail, VersionDetail, VersionSummary,
 };
 
-/// A new version. `module` is all of it after the upload; None where that is not told.
+/// A new version was uploaded. `module` is the module after the upload; `None` if the host did not answer with it.
 pub(super) fn pushed(version: &VersionDetail, module: Option<&ModuleDetail>, file: &str) -> String {
     let (name, number) = (text(&version.name), text(&version.version));
     let place = match module {
@@ -30,7 +30,7 @@ pub(super) fn pushed(version: &VersionDetail, module: Option<&ModuleDetail>, fil
     format!("{file} is {name} {number} now{place}\n{}", asks(version))
 }
 
-/// After an upload of bytes that were there.
+/// The uploaded bytes were those of an existing version.
 pub(super) fn there_already(version: &VersionDetail) -> String {
     let (name, number) = (text(&version.name), text(&version.version));
     match version.life.withdrawn_at {
@@ -42,7 +42,7 @@ pub(super) fn there_already(version: &VersionDetail) -> String {
     }
 }
 
-/// Where bytes that were there already were to be tried out.
+/// The command to make an existing version the canary, because uploading its bytes again did not.
 pub(super) fn no_canary(version: &VersionDetail, channels: &[ChannelName]) -> String {
     if channels.is_empty() {
         return String::new();
@@ -52,7 +52,7 @@ pub(super) fn no_canary(version: &VersionDetail, channels: &[ChannelName]) -> St
     format!("nothing is changed; to try it out: twitchy module canary set {name} {number}{flags}\n")
 }
 
-/// Who has the version that is tried out, of the channels that the key opens.
+/// The canary version and its channels. `canary.channels` holds only those that the key may see.
 pub(super) fn tried_out(module: &ModuleDetail) -> String {
     let rest = module.latest.as_deref().unwrap_or("none");
     let canary = module.canary.as_ref().map(canary).unwrap_or_default();
@@ -64,7 +64,7 @@ fn canary(canary: &CanaryDetail) -> String {
     format!("{} is tried out in {place}", text(&canary.version))
 }
 
-/// After a change of what is on the air.
+/// A version was published or withdrawn.
 pub(super) fn on_air(what: &str, module: &ModuleDetail) -> String {
     match (&module.latest, &module.canary) {
         (Some(latest), _) => format!("{what}; the latest is {latest}\n"),
@@ -85,7 +85,7 @@ pub(super) fn list(modules: &[ModuleSummary]) -> String {
     align(&["module", "latest", "source", "what it does"], &rows(modules, row))
 }
 
-/// `version` is the version that is looked at.
+/// A module; `version` is the version to show in detail.
 pub(super) fn module(module: &ModuleDetail, version: Option<&VersionDetail>) -> String {
     let on_in = count_of(module.enabled_in as u64, "channel");
     let mut report = format!("{}, {}, on in {on_in}\n", text(&module.name), text(&module.source));
@@ -103,7 +103,7 @@ pub(super) fn module(module: &ModuleDetail, version: Option<&VersionDetail>) -> 
     report + &section(&["version", "uploaded", "by", "state"], &rows(&module.versions, version_row))
 }
 
-/// A channel's modules.
+/// The modules of a channel.
 pub(super) fn list_in_channel(modules: &[ChannelModuleState]) -> String {
     let row = |state: &ChannelModuleState| {
         let stands = match (state.running, state.enabled) {
@@ -118,7 +118,7 @@ pub(super) fn list_in_channel(modules: &[ChannelModuleState]) -> String {
     align(&["module", "here", "version", "waits"], &rows(modules, row))
 }
 
-/// All that was set up of a module in a channel.
+/// A module's set-up in a channel.
 pub(super) fn set_up(module: &ChannelModule, channel: &ChannelName) -> String {
     let ChannelModule { state, grants: ModuleGrants { capabilities, http_hosts, .. }, storage, .. } = module;
     let listed = |list: &[String]| if list.is_empty() { "nothing".to_owned() } else { join(list) };
@@ -140,7 +140,7 @@ pub(super) fn set_up(module: &ChannelModule, channel: &ChannelName) -> String {
     format!("{}\n{}", in_channel(state, channel), align(&["set up", ""], &rows))
 }
 
-/// Whether and how a module answers in a channel.
+/// Whether a module answers in a channel, and what is missing if not.
 pub(super) fn in_channel(state: &ChannelModuleState, channel: &ChannelName) -> String {
     let (name, place) = (text(&state.name), channel.describe());
     let mut report = match &state.running_version {
@@ -164,7 +164,7 @@ pub(super) fn in_channel(state: &ChannelModuleState, channel: &ChannelName) -> S
     report
 }
 
-/// Hosts that are not granted, to a module that may use the web.
+/// Hosts that are not granted to a module with the capability `http`.
 pub(super) fn closed_hosts(hosts: &[String]) -> String {
     match hosts {
         [] => String::new(),
@@ -228,12 +228,12 @@ fn join(texts: &[String]) -> String {
     texts.iter().map(|each| text(each)).collect::<Vec<_>>().join(", ")
 }
 
-/// Empty where there is none.
+/// The text, or an empty one for `None`.
 fn show(value: Option<&str>) -> String {
     value.map(text).unwrap_or_default()
 }
 
-/// An author's text, on a terminal: without what moves the cursor.
+/// A text by a module's author without control characters, which could move the terminal's cursor.
 pub(super) fn text(value: &str) -> String {
     value.chars().filter(|character| !character.is_control()).collect()
 }

@@ -1,4 +1,4 @@
-//! Sends a component, and shows how far it is.
+//! Uploads a component with a progress bar.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use tokio_stream::StreamExt;
 
 use crate::cli::api_client::{Answer, ApiClient, Question};
 
-/// Bytes handed to the connection at once.
+/// Bytes of one frame of the request's body.
 const PIECE: usize = 64 << 10;
 
-/// The bar is on standard error, and only where that is a terminal.
+/// Sends `bytes`. The progress bar goes to standard error, and only if that is a terminal.
 pub(super) async fn send(client: &ApiClient, path: &str, bytes: Vec<u8>) -> anyhow::Result<Answer> {
     let bar = ProgressBar::new(bytes.len() as u64);
     bar.set_style(style("{msg} [{bar:30}] {bytes} of {total_bytes}"));

@@ -1,4 +1,4 @@
-//! `twitchy module withdraw`, `restore` and `canary`: which versions are on the air.
+//! `twitchy module withdraw`, `restore` and `canary`: change which versions are published.
 
 use anyhow::bail;
 use clap::{ArgGroup, Subcommand};
@@ -81,7 +81,7 @@ struct SetCanary {
     /// The version, as `show` lists it.
     #[arg(value_parser = parse_version)]
     version: semver::Version,
-    /// Whoever is to have it, and nobody else: a channel's login, or its Twitch id; more than once, or with commas, for
+    /// The channels that get the version, alone: their logins, or their Twitch ids; more than once, or with commas, for
     /// several.
     #[arg(long, value_name = "CHANNEL", required = true, value_delimiter = ',')]
     channel: Vec<ChannelName>,
@@ -153,7 +153,7 @@ impl SetCanary {
         let ids: Vec<String> = channels.iter().map(ToString::to_string).collect();
         let module = client.ask(Question::new(Method::GET, format!("/api/v1/modules/{}", self.name))).await?;
         if module.etag.is_none() {
-            // Without it, somebody else's change would be undone.
+            // Without If-Match, this request could undo a concurrent change.
             bail!("the host answers in another version's words");
         }
         let wanted = NewCanary { version: self.version.to_string(), channels: ids };
