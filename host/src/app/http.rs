@@ -1,4 +1,4 @@
-//! The API's door: its listener, made before anything is joined, and whether the rest of the host is ready.
+//! The API's listener, opened before any channel is joined, and the health check of `/readyz`.
 
 use std::net::SocketAddr;
 
@@ -10,10 +10,10 @@ use super::status::problems::list_problems;
 use crate::config::HttpConfig;
 use crate::http::readiness::Readiness;
 
-/// Listens, where there is to be an API.
+/// Opens the listener; `None` if `http.listen` is "off".
 ///
 /// # Errors
-/// Says which key of the configuration to change.
+/// If the address cannot be used. The text names the key of the configuration to change.
 pub(super) async fn listen(config: &HttpConfig) -> anyhow::Result<Option<(TcpListener, SocketAddr)>> {
     let Some(wanted) = config.listen else { return Ok(None) };
     let advice = || format!("cannot listen on {wanted}: change http.listen in the configuration, or set it to \"off\"");
@@ -22,7 +22,7 @@ pub(super) async fn listen(config: &HttpConfig) -> anyhow::Result<Option<(TcpLis
     Ok(Some((listener, address)))
 }
 
-/// Ready is a host without a problem that keeps it from its work.
+/// The host is ready unless it has a problem that keeps it from its work.
 pub(super) struct Health(pub(super) Observer);
 
 impl Readiness for Health {

@@ -1,4 +1,4 @@
-//! Makes the [`Host`] of long-lived parts; no task runs yet.
+//! Builds the [`Host`] of long-lived parts; starts no task.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ use crate::telemetry::otlp::Exporter;
 use crate::vault::secrets::StoredSecrets;
 use crate::vault::{self, Sealer};
 
-/// What the parts rest on.
+/// What exists before the other parts are built.
 pub(super) struct Foundation {
     pub(super) store: Arc<Store>,
     pub(super) clock: Arc<dyn Clock>,
@@ -43,10 +43,11 @@ pub(super) struct Foundation {
 }
 
 impl Foundation {
-    /// With all modules and channels loaded; and what sends the traces.
+    /// Builds the host with all modules and channels loaded, and the exporter of traces if there is a collector.
     ///
     /// # Errors
-    /// For the operator to read: the engine, a bundled or configured module, or what the store holds.
+    /// If the engine, a bundled or configured module, or the content of the store is at fault. The texts are for the
+    /// operator.
     pub(super) async fn build(self, config: &Config) -> anyhow::Result<(Host, Option<Exporter>)> {
         let Foundation { store, clock, new_channels, join_policy, cache_dir } = self;
         let setup = Setup::new(store.clone(), new_channels);
@@ -59,7 +60,7 @@ impl Foundation {
             store.list_secret_marks(vault::MARK).await.context("cannot tell by which key secrets were sealed")?;
         let sealer = Arc::new(Sealer::new(&config.data_dir, &marks));
         if let Err(error) = sealer.check() {
-            // The bot does without: only modules with a secret setting need one.
+            // The bot runs without the key: only modules with a secret setting need it.
             error!(%error, "secret settings cannot be read or entered");
         }
         let world = World {
@@ -83,7 +84,7 @@ impl Foundation {
         for path in &config.modules.load {
             modules::add_configured(&sandbox, &setup, path).await?;
         }
-        // First, because a seed may give a channel to another account.
+        // Seeds come before the channels are loaded, because a seed may give a channel to another account.
         seed_channels(&store, &config.channels).await.context("cannot note the configured channels")?;
         setup.load_all().await.context("cannot load the channels")?;
         modules::warn_of_barred(&setup);
@@ -96,7 +97,7 @@ impl Foundation {
     }
 }
 
-/// What is uploaded lies beside the database.
+/// Uploaded components are stored beside the database.
 fn open_workshop(data_dir: &Path, cache_dir: PathBuf) -> anyhow::Result<Workshop> {
     let components = Components::open(&data_dir.join("modules")).context("cannot open the folder of modules")?;
     Ok(Workshop { cache_dir, components: Arc::new(components), compiler: CompilerProgram::ThisProgram })

@@ -1,10 +1,10 @@
-//! Traces on their way to an OpenTelemetry collector: OTLP over HTTP, in protobuf.
+//! Sends traces to an OpenTelemetry collector: OTLP over HTTP, in protobuf.
 //!
 //! Guarantees: nobody waits for the collector. Traces wait in a bounded queue and leave in batches; what finds no room,
 //! or is not taken within a few seconds, is lost and counted, and the log hears of it once a minute at most.
 //!
-//! Not by OpenTelemetry's own SDK and exporter: they read the environment, which only `config` may, have threads of their
-//! own that a stop would have to wait for, and log what they like.
+//! OpenTelemetry's own SDK and exporter are not used: they read the environment, which only `config` may, have threads
+//! of their own that a shutdown would have to wait for, and write to the log without our control.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,17 +31,17 @@ mod waiting;
 
 use waiting::Waiting;
 
-/// Traces that wait. One of an ordinary call takes about half a kilobyte.
+/// Capacity of the queue, in traces. The trace of an ordinary call takes about half a kilobyte.
 const QUEUE: usize = 4096;
 const BATCH: usize = 256;
-/// What a trace may wait for others.
+/// How long a trace waits for a batch to fill.
 const SENT_EVERY: Duration = Duration::from_secs(1);
 const TAKEN_WITHIN: Duration = Duration::from_secs(5);
-/// At the end of the host.
+/// Timeout for sending the remaining traces when the host stops.
 const DRAINED_WITHIN: Duration = Duration::from_secs(3);
 const WARNED_EVERY: Duration = Duration::from_secs(60);
 
-/// Why traces cannot be sent, whatever the collector says. Quotes no header: it is most likely a key.
+/// Why traces can never be sent. The texts quote no header, because a header is most likely a key.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenExporterError {
     #[error("the variable that telemetry.otlp_headers_env names is not set")]
@@ -61,20 +61,20 @@ enum SendTracesError {
     Status(StatusCode),
 }
 
-/// Where traces are handed in.
+/// Accepts finished traces and queues them for the [`Exporter`].
 #[derive(Debug)]
 pub(super) struct Tracer {
     /// The share of invocations that are traced.
     ratio: f64,
     queue: mpsc::Sender<Waiting>,
-    /// Since the exporter looked last.
+    /// Traces that found the queue full since the exporter last read this count.
     overflown: AtomicU64,
 }
 
 impl Tracer {
-    /// Whether the next invocation shall be traced.
+    /// Draws whether to trace the next invocation.
     pub(super) fn is_chosen(&self) -> bool {
-        // Of 2^53 numbers, which a float tells apart.
+        // One of 2^53 numbers, the most that an f64 represents exactly.
         let draw = || getrandom::u64().expect("the operating system has random bytes once it is up") >> 11;
         self.ratio >= 1.0 || self.ratio > 0.0 && (draw() as f64) < self.ratio * (1_u64 << 53) as f64
     }
@@ -94,26 +94,26 @@ pub struct Exporter {
     tracer: Arc<Tracer>,
     collector: Collector,
     service_name: String,
-    /// About to be sent, or being sent.
+    /// The traces to send next, or being sent.
     batch: Vec<Waiting>,
     complaints: Complaints,
 }
 
-/// What was lost, and when the log heard of it.
+/// The losses that are not logged yet, and when the last warning was logged.
 #[derive(Debug, Default)]
 struct Complaints {
     lost: u64,
     warned_at: Option<Instant>,
 }
 
-/// Where batches are sent.
+/// The collector to which batches are sent.
 struct Collector {
     client: PlainClient,
     path: String,
     headers: HeaderMap,
 }
 
-/// `headers` are what the variable of `otlp_headers_env` holds.
+/// `headers` is the value of the variable that `otlp_headers_env` names.
 pub(super) fn open(
     address: &CollectorAddress,
     config: &TelemetryConfig,
@@ -165,7 +165,7 @@ impl Exporter {
         }
     }
 
-    /// Waits for traces, and then a little for more. Dropping the future loses none.
+    /// Waits for a trace, and then up to [`SENT_EVERY`] for a full batch. Dropping the future loses no trace.
     async fn fill_batch(&mut self) {
         self.queue.recv_many(&mut self.batch, BATCH).await;
         let due_at = Instant::now() + SENT_EVERY;
@@ -218,7 +218,8 @@ impl Collector {
         };
         parsed.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
         parsed.insert(USER_AGENT, HeaderValue::from_static(concat!("twitchy/", env!("CARGO_PKG_VERSION"))));
-        // The configuration has no headers for a collector elsewhere without TLS, and a trace is no secret.
+        // Plain HTTP is allowed: the configuration refuses headers for a remote collector without TLS, and traces are
+        // no secret.
         let server = Server::new(address.server.clone(), environment::find_authorities())?.in_the_clear();
         let client = PlainClient::new(server, TAKEN_WITHIN);
         Ok(Collector { client, path: format!("{}/v1/traces", address.path), headers: parsed })

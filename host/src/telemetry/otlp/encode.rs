@@ -1,4 +1,4 @@
-//! Finished traces in the collector's words.
+//! Encodes finished traces as OTLP.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,7 +15,7 @@ use super::waiting::Waiting;
 use crate::domain::ports::Moment;
 use crate::domain::trace::{FinishedTrace, Step};
 
-/// One request with all of them.
+/// Encodes all traces into one request.
 pub(super) fn encode(traces: &[Waiting], service_name: &str) -> Vec<u8> {
     let resource = Resource {
         attributes: vec![text("service.name", service_name), text("service.version", env!("CARGO_PKG_VERSION"))],
@@ -84,7 +84,7 @@ fn text(key: &str, value: &str) -> KeyValue {
     KeyValue { key: key.to_owned(), value: Some(value), ..KeyValue::default() }
 }
 
-/// Spans are measured on the clock that never jumps, and told on the wall's as of the invocation's begin.
+/// Spans are measured by the monotonic clock, and exported as wall time counted from the invocation's start.
 fn unix_nanos(begun: &Moment, at: Instant) -> u64 {
     let since = begun.wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let moment = match at.checked_duration_since(begun.instant) {

@@ -17,7 +17,7 @@ use crate::domain::server::ServerAddress;
 use crate::domain::trace::{Step, Trace, TraceParent, TraceSubject};
 use crate::telemetry::Telemetry;
 
-/// A collector on this machine: what it was sent, and its path and headers.
+/// A collector on this machine that keeps each request: path, headers and traces.
 struct Receiver {
     address: CollectorAddress,
     requests: Arc<Mutex<Vec<(String, HeaderMap, ExportTraceServiceRequest)>>>,
@@ -210,7 +210,7 @@ fn a_share_of_the_invocations_is_chosen() {
         (0..10_000).filter(|_| tracer.is_chosen()).count()
     };
     assert_eq!((chosen(0.0), chosen(1.0)), (0, 10_000));
-    // Ten standard deviations on both sides.
+    // A tolerance of ten standard deviations in each direction.
     assert!((2_000..3_000).contains(&chosen(0.25)));
 }
 
