@@ -1,4 +1,4 @@
-//! The API from outside: requests as text in, answers as text out.
+//! Tests of the HTTP API from outside: a request as text, the answer as text.
 
 mod access;
 mod audit;

@@ -1,4 +1,4 @@
-//! The table, row by row, and the document beside it.
+//! Each row of the access table, and its agreement with the OpenAPI document.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -13,7 +13,7 @@ use twitchy::http::access::{METRICS, ROOT, Standing, TABLE, find_row};
 use super::harness::{CHANNEL, OTHER_CHANNEL, Site};
 use crate::harness::{House, channel_id, header, login, patient};
 
-/// Every row with each of the four principals that there are: who is let in gets no 401 and no 403, and who is not gets one.
+/// Calls every row as each of the four principals. Only those without access get 401 or 403.
 #[tokio::test]
 async fn every_row_of_the_table_is_kept() {
     let site = Site::open().await;
@@ -39,7 +39,7 @@ async fn every_row_of_the_table_is_kept() {
     site.close().await;
 }
 
-/// Both channels are there, and every request would be right if it came from the other one's key.
+/// Both channels exist, and each request would succeed with the other channel's key.
 #[tokio::test]
 async fn two_creators_reach_nothing_of_each_other() {
     let headers = ["shop", "cafe"].map(|channel| header(channel, &[]));
@@ -101,7 +101,7 @@ async fn every_route_of_the_document_has_a_row_and_every_row_a_route() {
         for (method, operation) in item.as_object().unwrap() {
             let method = method.to_uppercase();
             let row = find_row(&method, path).unwrap_or_else(|| panic!("{method} {path} has no row"));
-            // An empty list says that nothing is needed; without one, a client does not know.
+            // An empty list means that no key is needed. Without a list, a client cannot tell.
             let schemes = operation["security"].as_array().unwrap_or_else(|| panic!("{method} {path} says nothing"));
             assert_eq!(!schemes.is_empty(), row.needs_key(), "{method} {path}");
             assert!(operation["responses"]["429"].is_object(), "{method} {path}");
@@ -204,7 +204,7 @@ async fn a_host_that_is_not_ready_says_what_is_not() {
     site.close().await;
 }
 
-/// As container platforms and load balancers ask: by an address that no configuration names.
+/// Container platforms and load balancers probe by IP address, which no configuration names.
 #[tokio::test]
 async fn a_probe_is_answered_whatever_host_it_names() {
     let site = Site::open().await;
@@ -232,7 +232,7 @@ async fn a_browser_that_knows_only_the_address_finds_the_documentation() {
     site.close().await;
 }
 
-/// What a test's own thread logs.
+/// Collects what the test's own thread logs.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -251,7 +251,7 @@ impl io::Write for Log {
 async fn the_log_has_the_route_of_a_request_and_nothing_of_its_path() {
     let log = Log::default();
     let listen = |log: Log| fmt().with_max_level(LevelFilter::TRACE).with_writer(move || log.clone()).finish();
-    // Where there is but one subscriber, `tracing` lets the first thread that reaches a line close it for all others.
+    // With a single subscriber, `tracing` lets the first thread that reaches a line disable it for all others.
     let _guards = (listen(Log::default()).set_default(), listen(log.clone()).set_default());
     let site = Site::open().await;
     let secret = &site.own[17..];

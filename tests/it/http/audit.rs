@@ -1,4 +1,4 @@
-//! Who changed what, over HTTP.
+//! The audit over HTTP.
 
 use serde_json::{Value, json};
 use twitchy::config::HttpConfig;
@@ -51,7 +51,7 @@ async fn changes_from_chat_and_from_a_key_stand_side_by_side() {
     let shop = chatter_id(&login("shop")).to_string();
     let actor = json!({ "kind": "chatter", "chatter": shop, "login": "shop" });
     assert_eq!((&next[0]["actor"], &next[0]["before"], &next[0]["after"]), (&actor, &json!("!"), &json!("?")));
-    // Where the operator sits is not the creator's to know.
+    // A creator must not see the operator's address.
     assert_eq!(list(&site, "action=change-prefix&limit=1", &own).await[0]["address"], json!(null));
     site.close().await;
 }

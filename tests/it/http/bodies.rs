@@ -1,4 +1,4 @@
-//! What a body may be, whatever endpoint it is for.
+//! Rules for request bodies that hold for every endpoint.
 
 use axum::body::Body;
 use serde_json::json;
@@ -9,7 +9,7 @@ use super::harness::{Answer, Site};
 
 const ANY: (&str, &str) = ("if-match", "*");
 
-/// Some editors and PowerShell write one.
+/// PowerShell and some editors write a byte order mark.
 #[tokio::test]
 async fn a_byte_order_mark_is_no_part_of_the_json() {
     let site = Site::open().await;
@@ -23,7 +23,7 @@ async fn a_byte_order_mark_is_no_part_of_the_json() {
     site.close().await;
 }
 
-/// serde alone takes a list of a struct's fields in their order.
+/// serde alone would accept a list of a struct's fields in their order.
 #[tokio::test]
 async fn a_list_is_no_object_wherever_it_stands() {
     let site = Site::open().await;
@@ -98,7 +98,7 @@ async fn bytes_of_any_kind_may_be_a_component_and_texts_may_not() {
     site.close().await;
 }
 
-/// Clients log the answers that they do not understand.
+/// Clients log answers that they do not understand.
 #[tokio::test]
 async fn a_secret_in_the_wrong_place_does_not_come_back() {
     let site = Site::open().await;
@@ -135,7 +135,7 @@ async fn a_secret_in_the_wrong_place_does_not_come_back() {
             assert!(!answer.body.contains(secret), "{request} {body}: {}", answer.show());
         }
     }
-    // What is only mistyped is named.
+    // A mistyped field that cannot be a secret is named.
     let typo = site.send(&format!("PATCH {shop}"), &site.operator, &[ANY], r#"{"prefx": "?"}"#).await;
     assert!(typo.body.contains("Unknown field `prefx`"), "{}", typo.show());
     site.close().await;

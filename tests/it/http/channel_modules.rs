@@ -16,7 +16,7 @@ mod canary;
 mod steps;
 mod withdrawn;
 
-/// A module of two settings and one command, which nobody calls here.
+/// A module with two settings and one command. It is never called.
 fn dice(version: &str, capabilities: &[Capability], word: &str) -> Manifest {
     let digest = version.bytes().fold(0_u8, |digest, byte| digest.wrapping_mul(31).wrapping_add(byte));
     let settings = vec![
@@ -35,7 +35,7 @@ fn dice(version: &str, capabilities: &[Capability], word: &str) -> Manifest {
 
 struct Table {
     site: Site,
-    /// Of the creator of `#shop`.
+    /// The key of `#shop`'s creator.
     own: String,
     path: String,
 }
@@ -67,7 +67,7 @@ impl Table {
         self.site.send(&format!("PUT {}", self.path), key, &[("if-match", "*")], &body.to_string()).await
     }
 
-    /// The code and the text of a refusal.
+    /// Status, code and text of a refusal.
     async fn refused(&self, key: &str, body: &Value) -> String {
         let answer = self.put(key, body).await;
         format!("{} {}: {}", answer.status, answer.code(), answer.json()["detail"].as_str().unwrap_or_default())
@@ -78,7 +78,7 @@ impl Table {
     }
 }
 
-/// What a PUT of everything is answered.
+/// The answer to a PUT of every field.
 const SET_UP: &str = r#"200 application/json
         {
           "blown": null,
@@ -267,7 +267,7 @@ async fn what_reaches_beyond_the_channel_is_the_operators_to_grant() {
     let mut more = all.clone();
     more["grants"]["http_hosts"] = json!(["a.example", "b.example"]);
     assert_eq!(table.put(&table.own, &more).await.code(), "needs_operator");
-    // What was granted may be kept and lowered.
+    // The creator may keep what the operator granted, and may lower it.
     let mut less = all.clone();
     less["grants"]["treasury"]["per_day"] = json!("4");
     assert_eq!(table.put(&table.own, &all).await.status, 200);
@@ -294,7 +294,7 @@ async fn a_version_that_asks_for_more_waits_until_it_is_accepted_and_is_rolled_b
 
     let back =
         async |body: &str| table.site.send(&format!("POST {}/rollback", table.path), &table.own, &[], body).await;
-    // The one that ran before, then the one before that, and so on down.
+    // Each roll-back goes one version further down.
     for version in ["1.1.0", "1.0.0"] {
         let before = back("{}").await.json();
         assert_eq!((&before["running_version"], &before["version"]), (&json!(version), &json!(version)), "{before}");
@@ -363,7 +363,7 @@ async fn a_change_of_what_was_not_read_is_refused_and_one_of_two_racing_ones_win
     let mut statuses = [both.0.status, both.1.status];
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 412]);
-    // Whoever does not mind is not refused for being slower.
+    // With `*`, the slower request is not refused.
     let any: &[(&str, &str)] = &[("if-match", "*")];
     let both = tokio::join!(put(any, "12"), put(any, "20"));
     assert_eq!([both.0.status, both.1.status], [200, 200]);

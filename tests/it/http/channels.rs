@@ -156,7 +156,7 @@ async fn a_channel_is_found_by_its_login_by_whoever_may_see_it() {
     site.close().await;
 }
 
-/// `*` says to change it anyway: being overtaken is no reason not to.
+/// With `If-Match: *`, a lost race is no reason for a refusal.
 #[tokio::test]
 async fn a_hundred_changes_at_once_are_all_made() {
     let config = HttpConfig { burst: 1000, concurrency: 200, ..HttpConfig::default() };

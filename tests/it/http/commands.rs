@@ -25,7 +25,7 @@ struct Counter {
     own: String,
 }
 
-/// Says that `name` calls, with these arguments.
+/// A body that claims `name` as the chatter of the call, with these arguments.
 fn by(name: &str, arguments: &Value) -> Value {
     json!({ "arguments": arguments, "chatter": { "id": chatter_id(&login(name)).to_string(), "login": name } })
 }
@@ -78,7 +78,7 @@ async fn a_chatters_id_may_be_left_out_where_the_host_knows_it() {
     store.save_seen(channel_id(&login("shop")), vec![zoe], now).await.unwrap();
     let answer = counter.call("echo", &without_id("zoe")).await;
     assert_eq!(answer.json()["replies"][0]["text"], "hello", "{}", answer.body);
-    // What is wrong with the login is not told of the id as well.
+    // A wrong login is reported once, not for the missing id as well.
     let wrong = counter.call("echo", &without_id("z o e")).await;
     assert!(wrong.body.contains("chatter.login") && !wrong.body.contains("chatter.id"), "{}", wrong.body);
     counter.close().await;
@@ -336,7 +336,7 @@ async fn replies_are_said_in_the_channel_where_the_caller_wants_it() {
     let outboxes = Arc::new(HashMap::from([(bot("twitchy").id.unwrap(), outgoing)]));
     let dispatch = counter.site.house.dispatch.clone();
     let task = tokio::spawn(run_dispatch(dispatch, taken, outboxes, |_| async {}, shutdown.clone()));
-    // Once a message has gone through it, the loop has its outboxes.
+    // The worker loop has its outboxes once one message has passed through it.
     let first = message("shop", Role::Moderator, "carol", 1, "!count-get");
     events.send(Event::Message(Box::new(first))).await.unwrap();
     assert!(outbox.recv().await.is_some());
@@ -356,7 +356,7 @@ async fn replies_are_said_in_the_channel_where_the_caller_wants_it() {
     counter.close().await;
 }
 
-/// Whoever has an answer finds what is told of the call elsewhere.
+/// The id in an answer is the id of the call in events and logs.
 #[tokio::test]
 async fn an_answer_names_its_call_as_events_and_logs_do() {
     let counter = Counter::open(&["counts-slowly"]).await;

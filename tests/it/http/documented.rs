@@ -1,5 +1,5 @@
-//! The document and the answers agree: every refusal that it tells of can be reached, and none is answered that it does not
-//! tell of.
+//! The OpenAPI document and the answers agree: every documented refusal can be reached, and every refusal is
+//! documented.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ async fn every_refusal_of_the_document_can_be_reached_and_no_other() {
     for operation in &operations {
         let name = operation.name.as_str();
         for status in operation.list_refusals() {
-            // The first is reached by another host, below; the second over a socket, whichever operation it is.
+            // 429 is tested below on another host, and 431 over a socket: no operation decides about it.
             if [429, 431].contains(&status) {
                 continue;
             }
@@ -64,7 +64,7 @@ async fn every_refusal_of_the_document_can_be_reached_and_no_other() {
     stage.site.close().await;
 }
 
-/// A client is generated from it: its methods are named by the operations, and each field says what it is.
+/// Generated clients name their methods by the operations' ids, and document each field by its description.
 #[tokio::test]
 async fn a_client_can_be_generated_from_the_document() {
     let stage = Stage::open().await;
@@ -91,7 +91,7 @@ async fn a_client_can_be_generated_from_the_document() {
     stage.site.close().await;
 }
 
-/// What is said once for all of them.
+/// The parts of the document that hold for all operations.
 #[tokio::test]
 async fn the_document_tells_its_licence_its_server_and_what_needs_no_key() {
     let stage = Stage::open().await;
@@ -105,7 +105,7 @@ async fn the_document_tells_its_licence_its_server_and_what_needs_no_key() {
     stage.site.close().await;
 }
 
-/// A generated client writes what a schema says: so it has to be something that can be, and that is taken.
+/// A generated client sends what a schema allows, so each schema must be satisfiable and its values accepted.
 #[tokio::test]
 async fn every_parameter_has_one_schema_that_can_be_met() {
     let stage = Stage::open().await;
@@ -137,7 +137,7 @@ async fn every_parameter_has_one_schema_that_can_be_met() {
     stage.site.close().await;
 }
 
-/// By whichever key it is asked: a status that the document does not tell of is one that no client expects.
+/// Calls each operation with each key: clients do not expect a status that the document does not name.
 #[tokio::test]
 async fn no_operation_answers_what_the_document_does_not_tell_of() {
     let stage = Stage::open().await;
@@ -156,7 +156,7 @@ async fn no_operation_answers_what_the_document_does_not_tell_of() {
     stage.site.close().await;
 }
 
-/// Chat changes the channel each time that the request has looked at it.
+/// Chat changes the channel each time after the request has read it.
 #[tokio::test]
 async fn a_change_that_is_overtaken_again_and_again_may_be_asked_again() {
     let stage = Stage::open().await;
@@ -180,7 +180,7 @@ async fn a_change_that_is_overtaken_again_and_again_may_be_asked_again() {
     stage.site.close().await;
 }
 
-/// Whoever mistypes `dry_run` does not mean to call the command.
+/// A caller who mistypes `dry_run` does not want a real call.
 #[tokio::test]
 async fn no_operation_overlooks_a_parameter_that_it_does_not_know() {
     let stage = Stage::open().await;
@@ -193,12 +193,12 @@ async fn no_operation_overlooks_a_parameter_that_it_does_not_know() {
     stage.site.close().await;
 }
 
-/// The requests that the refused ones are made of.
+/// Refused requests are made from these by one change, so each of these must succeed.
 #[tokio::test]
 async fn every_operation_of_the_document_succeeds() {
     let (stage, mut snapshot) = (Stage::open().await, Snapshot::default());
     for operation in stage.list_operations() {
-        // What one changes, another one finds as it was.
+        // An operation that changes something gets a host of its own, so that the next one finds the usual state.
         let changed = if operation.name.starts_with("GET") { None } else { Some(Stage::open().await) };
         let on = changed.as_ref().unwrap_or(&stage);
         let asked = on.changed(on.good(&operation), find_wish(&operation.name));
@@ -219,7 +219,7 @@ async fn every_operation_of_the_document_may_be_asked_too_often() {
     let stage = Stage::open().await;
     let once = HttpConfig { burst: 1, burst_without_key: 1, ..HttpConfig::default() };
     let site = Site::with(once).await;
-    // The first request each is answered, and the clock stands still.
+    // The burst is one request for each key and for each address, and the clock stands still: these two use it up.
     for key in [&site.operator, ""] {
         assert!(site.ask("GET /api/v1/keys/self", key).await.status != 429);
     }
@@ -239,7 +239,7 @@ async fn the_document_says_what_it_said_before() {
     stage.site.close().await;
 }
 
-/// Their names, what they mean, and the labels of each: dashboards and alerts are made of these.
+/// Compares the metrics' names, descriptions and labels, because dashboards and alerts depend on them.
 #[tokio::test]
 async fn the_metrics_are_those_that_there_were() {
     let stage = Stage::open().await;

@@ -1,4 +1,4 @@
-//! Listening to what happens, over real sockets.
+//! The event stream, over real sockets.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use twitchy::telemetry::HostEvent;
 use super::harness::Site;
 use crate::harness::{channel_id, login, message};
 
-/// A site behind a socket.
+/// A site that serves on a socket.
 struct Served {
     site: Site,
     address: std::net::SocketAddr,
@@ -36,7 +36,7 @@ impl Served {
         Served { address, serving: tokio::spawn(serving), site }
     }
 
-    /// Returns once the host has begun to listen in the caller's name.
+    /// Opens an event stream; returns once the host has subscribed the caller.
     async fn listen(&self, query: &str, key: &str) -> Ear {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let head = format!(
@@ -74,7 +74,7 @@ impl Served {
     }
 }
 
-/// The listener's end of a connection.
+/// The client's end of an event stream.
 struct Ear {
     lines: BufReader<TcpStream>,
 }
@@ -90,27 +90,27 @@ impl Ear {
                 Some(("event", text)) => text.clone_into(&mut name),
                 Some(("id", text)) => text.clone_into(&mut id),
                 Some(("data", text)) => data = serde_json::from_str(text).unwrap(),
-                // A chunk's length or end, or the end of an event.
+                // The line is a chunk's length, a chunk's end or the end of an event.
                 _ if line.trim_end().is_empty() && !name.is_empty() => return (name, id, data),
                 _ => {}
             }
         }
     }
 
-    /// `change` of the next event, or its `state`.
+    /// The field `change` of the next event, or its `state`.
     async fn next_change(&mut self) -> String {
         let (_, _, data) = self.next().await;
         data["change"].as_str().or(data["state"].as_str()).unwrap().to_owned()
     }
 
-    /// The answer's last line, where there was nothing to tell.
+    /// The last chunk of a stream that sent no event.
     async fn body(mut self) -> String {
         let mut end = [0; 5];
         self.lines.read_exact(&mut end).await.unwrap();
         String::from_utf8_lossy(&end).into_owned()
     }
 
-    /// What is said until the host ends it.
+    /// Reads until the host ends the stream.
     async fn rest(mut self) -> String {
         let mut rest = String::new();
         self.lines.read_to_string(&mut rest).await.unwrap();
@@ -154,7 +154,7 @@ async fn a_call_is_told_with_its_outcome_and_what_was_typed_only_to_whoever_aske
     served.close().await;
 }
 
-/// It looks like any other call, and changed nothing.
+/// Without the flag, a dry run would look like a call that changed something.
 #[tokio::test]
 async fn a_dry_run_is_told_as_one() {
     let served = Served::open().await;
@@ -234,7 +234,7 @@ async fn one_key_has_so_many_listeners_and_takes_none_from_others() {
 async fn who_reads_too_slowly_is_told_how_much_was_missed() {
     let served = Served::open().await;
     let mut ear = served.listen("", &served.site.own).await;
-    // All at once, and so before the host can tell any of them.
+    // The events come at once, before the host can send any of them.
     for _ in 0..1_500 {
         served.note_module(Some(100), Fate::Blown);
     }
@@ -316,7 +316,7 @@ async fn events_are_written_as_they_always_were() {
     site.close().await;
 }
 
-/// In memory; nothing is read of the answer.
+/// Opens an event stream in memory, and reads nothing of the answer.
 async fn listen(site: &Site, key: &str) -> axum::response::Response {
     let request = axum::http::Request::get("/api/v1/events").header("host", "localhost");
     let request = request.header("authorization", format!("Bearer {key}"));

@@ -1,4 +1,4 @@
-//! The whole host behind its router, in memory: a standing clock, and randomness that repeats itself.
+//! The whole host behind its router, in memory, with a clock that stands still and predictable randomness.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -23,7 +23,7 @@ use twitchy::transcript::ChannelHeader;
 
 use crate::harness::{House, patient};
 
-/// The channel that the keys of [`Site`] are of, and another.
+/// The channel that a site's own key opens, and the one that its other key opens.
 pub(crate) const CHANNEL: &str = "100";
 pub(crate) const OTHER_CHANNEL: &str = "200";
 
@@ -39,14 +39,13 @@ pub(crate) struct Site {
     pub(crate) stop: CancellationToken,
 }
 
-/// What was answered.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
 }
 
-/// Counts up: each byte that is asked for is one more than the byte before.
+/// Predictable randomness: each byte is one more than the byte before.
 #[derive(Default)]
 struct Counting(AtomicU8);
 
@@ -69,7 +68,7 @@ impl Site {
         Site::with(HttpConfig { rate_without_key: 1000, burst_without_key: 10_000, ..HttpConfig::default() }).await
     }
 
-    /// With keys of the operator, of a channel and of another channel.
+    /// A site with three keys: an operator's, one of [`CHANNEL`] and one of [`OTHER_CHANNEL`].
     pub(crate) async fn with(config: HttpConfig) -> Site {
         Site::with_limits(config, patient()).await
     }
@@ -80,7 +79,7 @@ impl Site {
         Site::of(House::open(&[&header], limits).await, config).await
     }
 
-    /// The same, of a house with other guests.
+    /// A site of a house that may have other guests.
     pub(crate) async fn of(house: House, config: HttpConfig) -> Site {
         let (unready, stop) = (Arc::default(), CancellationToken::new());
         let House { dispatch, store, versions, sandbox, ground, .. } = &house;
@@ -99,17 +98,17 @@ impl Site {
         Site { house, api, router, unready, operator, own, other, stop }
     }
 
-    /// `GET /path`, with a key or none.
+    /// Sends a request such as `GET /path` without a body; an empty key is no key.
     pub(crate) async fn ask(&self, request: &str, key: &str) -> Answer {
         self.send(request, key, &[], "").await
     }
 
-    /// A body makes it JSON, unless a header says otherwise.
+    /// Sends a body as JSON, unless `headers` has another content type.
     pub(crate) async fn send(&self, request: &str, key: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         self.send_body(request, key, headers, Body::from(body.to_owned())).await
     }
 
-    /// Without a body, in another version of HTTP.
+    /// Sends a request without a body by another version of HTTP.
     pub(crate) async fn send_version(
         &self,
         version: Version,
@@ -122,7 +121,6 @@ impl Site {
         self.answer(request).await
     }
 
-    /// The same, with a body of any kind.
     pub(crate) async fn send_body(&self, request: &str, key: &str, headers: &[(&str, &str)], body: Body) -> Answer {
         self.answer(prepare(request, key, headers, body)).await
     }
@@ -136,7 +134,7 @@ impl Site {
         Answer { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 
-    /// A new key with this scope.
+    /// Makes a key with this scope, and returns its secret.
     pub(crate) async fn make_key(&self, scope: &str, role: Option<&str>) -> String {
         let body = serde_json::json!({ "name": "made", "scopes": [scope], "role": role }).to_string();
         let made = self.send("POST /api/v1/keys", &self.operator, &[], &body).await;
@@ -148,7 +146,7 @@ impl Site {
     }
 }
 
-/// The request, with what a client would add. `x-peer` is whom it comes from.
+/// Builds a request with the headers that clients send. The header `x-peer` stands for the caller's address.
 fn prepare(request: &str, key: &str, headers: &[(&str, &str)], body: Body) -> Request<Body> {
     let (method, path) = request.split_once(' ').unwrap();
     let mut builder = Request::builder().method(method).uri(path);
@@ -171,7 +169,7 @@ fn prepare(request: &str, key: &str, headers: &[(&str, &str)], body: Body) -> Re
     request
 }
 
-/// Returns its text.
+/// Saves a key with this scope, and returns its text.
 async fn save_key(house: &House, name: &str, scope: &str) -> String {
     use std::time::SystemTime;
     use twitchy::domain::audit::{Actor, Stamp};
@@ -220,7 +218,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error} in {}", self.body))
     }
 
-    /// Of a problem; empty otherwise.
+    /// The code of a problem document; empty for any other body.
     pub(crate) fn code(&self) -> String {
         let body: Value = serde_json::from_str(&self.body).unwrap_or_default();
         body["code"].as_str().unwrap_or_default().to_owned()
@@ -230,13 +228,13 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// Status and body as a test's expectation has them.
+    /// The answer in the notation of the tests' expectations: status, content type and body.
     pub(crate) fn show(&self) -> String {
         let pretty = serde_json::from_str::<Value>(&self.body).map(|body| format!("{body:#}"));
         format!("{} {}\n{}", self.status, self.header("content-type"), pretty.unwrap_or_else(|_| self.body.clone()))
     }
 
-    /// Without what differs from compiler to compiler: digests and sizes of components.
+    /// The answer without the digests and sizes of components, which differ from compiler to compiler.
     pub(crate) fn masked(&self) -> Answer {
         let mut masked = String::new();
         let mut rest = self.body.as_str();
@@ -256,7 +254,7 @@ impl Answer {
         Answer { status: self.status, headers: self.headers.clone(), body: masked + rest }
     }
 
-    /// Compares all but one field, which differs each time.
+    /// Compares all but one field that differs in every run.
     #[track_caller]
     pub(crate) fn check_without(mut self, field: &str, expected: &str) {
         let mut body = self.json();
@@ -266,7 +264,7 @@ impl Answer {
         self.check(expected);
     }
 
-    /// Compares with a whole expectation; a wrong one is shown as it should be.
+    /// Compares the whole answer. On a difference, the failure shows the right expectation.
     #[track_caller]
     pub(crate) fn check(&self, expected: &str) {
         let lines: Vec<&str> = expected.trim().lines().map(str::trim).collect();

@@ -1,4 +1,4 @@
-//! Idempotency-Key, on an endpoint of the test's own.
+//! Idempotency-Key, tested on an endpoint that only this test has.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use super::harness::Site;
 
 const MOST: usize = 100;
 
-/// An endpoint that counts its calls, and waits in those that are told to.
+/// An endpoint that counts its calls. A call whose body says so waits until the test lets it end.
 struct Counter {
     site: Site,
     router: Router,
@@ -56,7 +56,7 @@ impl Counter {
         Counter { site, router, calls, began, may_end }
     }
 
-    /// Status, whether it was replayed, and the body or a problem's code.
+    /// Returns the status, whether the answer was replayed, and the body or a problem's code.
     async fn send(&self, path: &str, caller: &str, key: &str, body: &str) -> (u16, bool, String) {
         let request = HttpRequest::post(path).header("x-key", &caller[4..16]).header("idempotency-key", key);
         let request = request.body(Body::from(body.to_owned())).unwrap();
@@ -68,7 +68,7 @@ impl Counter {
     }
 }
 
-/// In place of the gate: believes whoever the request says it is from.
+/// Stands in for the gate: takes the caller from the header `x-key` without checking a key.
 async fn name(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
     let id = request.headers()["x-key"].to_str().unwrap().parse().unwrap();
     let key = api.store.host.find_api_key(&id).await.unwrap().unwrap();

@@ -119,7 +119,7 @@ async fn keys_are_listed_page_by_page() {
     site.close().await;
 }
 
-/// A key's name is read by people, in lists and in the audit.
+/// People read a key's name in lists and in the audit.
 #[tokio::test]
 async fn a_name_that_looks_like_another_one_is_refused() {
     let site = Site::open().await;
@@ -139,7 +139,7 @@ async fn a_name_that_looks_like_another_one_is_refused() {
     site.close().await;
 }
 
-/// Over the API, nobody could make another one.
+/// Without such a key, the API could not make another one.
 #[tokio::test]
 async fn the_last_key_that_opens_everything_is_not_revoked() {
     let site = Site::open().await;

@@ -1,4 +1,4 @@
-//! How often, from where and under which name one may ask.
+//! Rate limits by key and address, and the host names that a request may name.
 
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ async fn a_request_for_another_host_is_not_ours() {
 async fn who_showed_a_right_key_before_is_not_locked_out_by_others_at_its_address() {
     let site = Site::open().await;
     assert_eq!(site.ask(OWN, &site.own).await.status, 200);
-    // Such as a job that nobody told of its new key.
+    // The revoked key stands for a job that still uses its old key.
     let spare = site.make_key("channel:100", None).await;
     assert_eq!(site.ask(OWN, &spare).await.status, 200);
     site.ask(&format!("DELETE /api/v1/keys/{}", &spare[4..16]), &site.operator).await;

@@ -1,4 +1,4 @@
-//! What modules logged, for their operator and for their channels.
+//! Modules' logs, as read by the operator and by channels' keys.
 
 use std::time::{Instant, SystemTime};
 
@@ -9,7 +9,7 @@ use super::harness::Site;
 
 const LOGS: &str = "GET /api/v1/modules/balance/logs";
 
-/// As if the module had logged it in a call in the channel.
+/// Adds log lines as if the module had written them in a call in the channel.
 fn log(site: &Site, channel: u64, lines: &[(LineLevel, &str)]) {
     let source = LineSource {
         module: "balance".parse().unwrap(),
@@ -83,7 +83,7 @@ async fn lines_are_read_page_by_page_and_on_from_where_one_was() {
     assert_eq!(texts(&site, &later, &site.own).await, [""; 0]);
     log(&site, 100, &[(LineLevel::Info, "d")]);
     assert_eq!(texts(&site, &later, &site.own).await, ["d"]);
-    // Of a process that is no more: what was read there is not here.
+    // The cursor is of an earlier process, whose lines are gone: reading starts from the beginning.
     assert_eq!(texts(&site, &format!("{LOGS}?cursor=5.3"), &site.own).await, ["a", "b", "c", "d"]);
     site.close().await;
 }

@@ -1,4 +1,4 @@
-//! The metrics: who reads them, and what is in them.
+//! The metrics endpoint: who may read it, and its contents.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ async fn metrics_are_for_the_operator_and_for_whoever_asks_from_a_known_address(
     for peer in ["127.0.0.1:9", "[::1]:9", "[::ffff:127.0.0.1]:9"] {
         assert_eq!(site.send(METRICS, "", &[("x-peer", peer)], "").await.status, 200, "{peer}");
     }
-    // Whoever shows a key is who it says, wherever they are.
+    // A caller who shows a key is judged by the key, whatever the address.
     assert_eq!(site.send(METRICS, &site.own, &[("x-peer", "127.0.0.1:9")], "").await.status, 403);
     assert_eq!(site.send("GET /api/v1/keys", "", &[("x-peer", "127.0.0.1:9")], "").await.status, 401);
     site.close().await;
@@ -49,7 +49,7 @@ async fn a_proxy_on_this_machine_does_not_lend_its_address_to_its_callers() {
     site.close().await;
 }
 
-/// nginx adds no header of its own where it is not told to: but it passes on, or is often told to, which host was meant.
+/// Without configuration nginx adds no header of its own. Its requests are recognised by the Host, which it passes on.
 #[tokio::test]
 async fn what_was_meant_for_the_public_name_came_from_outside() {
     let public_url = |url: &str| HttpConfig { public_url: Some(url.parse().unwrap()), ..HttpConfig::default() };
@@ -65,8 +65,8 @@ async fn what_was_meant_for_the_public_name_came_from_outside() {
     site.close().await;
 }
 
-/// nginx that is told no more than `proxy_pass http://127.0.0.1:8080` sends HTTP/1.0 and that address as the Host. Others
-/// name whom they pass on in headers of their own.
+/// With nothing but `proxy_pass http://127.0.0.1:8080`, nginx sends HTTP/1.0 and that address as the Host. Other
+/// proxies name the caller in headers of their own.
 #[tokio::test]
 async fn what_looks_as_if_a_proxy_had_passed_it_on_is_asked_for_a_key() {
     let hosts = vec!["bot.example".parse().unwrap(), "bot".parse().unwrap()];

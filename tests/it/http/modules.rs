@@ -1,4 +1,4 @@
-//! Modules over HTTP: brought, looked at, refused.
+//! Modules over HTTP: uploads, listings and refusals.
 
 use axum::body::Body;
 use tests::guests;
@@ -66,12 +66,11 @@ async fn push(site: &Site, key: &str, component: &[u8]) -> Answer {
     site.send_body(PUSH, key, &[WASM], Body::from(component.to_vec())).await
 }
 
-/// The component with a comment, which makes other bytes of it.
+/// The component with a custom section appended, so that its bytes differ.
 fn another(component: &[u8]) -> Vec<u8> {
     [component, &[0, 2, 0, 1]].concat()
 }
 
-/// The guest under another version of the same length.
 fn with_version(component: &[u8], version: &str) -> Vec<u8> {
     bytes::replaced(component, b"0.1.0a guest", format!("{version}a guest").as_bytes())
 }
@@ -183,9 +182,9 @@ async fn a_name_belongs_to_the_key_that_brought_it() {
           "type": "urn:twitchy:problem:name_taken"
         }"#,
     );
-    // Nor is it said again to whom it does not belong.
+    // The owner's own bytes are refused as well if another key uploads them.
     assert_eq!(push(&site, &site.other, guests::ECHO).await.code(), "name_taken");
-    // The refused bytes are forgotten, and those that are a version stay.
+    // The refused bytes are no longer offered; those of a published version still are.
     assert_eq!(site.house.sandbox.registry_counts().offered, offered);
     site.close().await;
 }
@@ -211,7 +210,7 @@ async fn bundled_names_and_words_are_reserved() {
     site.close().await;
 }
 
-/// A database that was lost, or restored from an older copy, does not know whose it is.
+/// The store does not know who uploaded the bytes, as after a loss or a restore from an older copy.
 #[tokio::test]
 async fn a_refused_upload_takes_away_its_own_bytes_and_none_that_were_there_before() {
     let site = Site::open().await;

@@ -1,11 +1,11 @@
-//! Moments that requests name, in every form in which clients write them.
+//! Moments in requests, in each notation that clients write.
 
 use serde_json::json;
 
 use super::channels::shop;
 use super::harness::Site;
 
-/// Noon and a half, on the day of the tests' clock: JavaScript's, Python's, Go's and others' ways.
+/// Half past twelve on the day of the tests' clock, as JavaScript, Python, Go and others write it.
 const HALF_PAST: [&str; 6] = [
     "2026-09-21T12:30:00Z",
     "2026-09-21T12:30:00.000Z",
@@ -62,7 +62,7 @@ async fn the_audit_is_asked_by_moments_in_any_form() {
         assert_eq!((count(format!("since={noon}")).await, count(format!("until={noon}")).await), (4, 0), "{noon}");
     }
     assert_eq!(count("since=1900-01-01T00:00:00Z".to_owned()).await, 4);
-    // An offset whose plus sign was not escaped.
+    // The plus sign of the offset is not escaped, so it means a blank.
     let answer = site.ask("GET /api/v1/audit?since=2026-09-21T12:00:00+00:00", &site.operator).await;
     let detail = "since is a moment such as 2030-01-01T00:00:00Z; in a query, a + is written %2B.";
     assert_eq!((answer.status, answer.json()["detail"].as_str()), (400, Some(detail)));

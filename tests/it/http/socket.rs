@@ -11,7 +11,6 @@ use twitchy::http::serve;
 
 use super::harness::Site;
 
-/// A server that runs.
 struct Serving {
     stop: CancellationToken,
     task: JoinHandle<()>,
@@ -42,7 +41,7 @@ async fn a_request_over_a_socket_is_answered_and_the_server_ends_when_told() {
     let mut answer = vec![0; 64];
     stream.read_exact(&mut answer).await.unwrap();
     assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"), "{}", String::from_utf8_lossy(&answer));
-    // The connection is kept for more, and must not hold up the end.
+    // The idle keep-alive connection must not delay the shutdown.
     serving.end().await;
     let mut rest = Vec::new();
     stream.read_to_end(&mut rest).await.unwrap();
@@ -58,7 +57,7 @@ async fn a_head_that_is_too_large_is_refused_without_a_body_as_documented() {
     for length in [70_000, 400_000] {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let request = format!("GET /api/v1/audit?subject={} HTTP/1.1\r\nHost: {address}\r\n\r\n", "a".repeat(length));
-        // The answer may come before all of it was read.
+        // Writing may fail, because the server may answer before it has read everything.
         stream.write_all(request.as_bytes()).await.ok();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.ok();
@@ -77,7 +76,7 @@ async fn a_head_that_does_not_end_ends_the_connection() {
     let (address, serving) = start(&site, config).await;
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\nHost: a").await.unwrap();
-    // It ends by itself: there is nothing to wait for but the end.
+    // The test waits for nothing but the end of the connection.
     stream.read_to_end(&mut Vec::new()).await.ok();
     serving.end().await;
     site.close().await;
@@ -92,7 +91,7 @@ async fn an_upload_whose_caller_hangs_up_is_not_compiled_to_its_end() {
     use crate::sandbox::bytes::endless_to_compile;
     use crate::sandbox::compilers::find_child;
 
-    // By which its child is told from those of other tests.
+    // An unusual limit, by which this test's compiler process is told from those of other tests.
     let memory = (2 << 30) + 16_384;
     let limits = SandboxConfig { compile_memory: memory, ..patient() };
     let site = Site::with_limits(HttpConfig::default(), limits).await;
@@ -121,7 +120,7 @@ async fn an_upload_whose_caller_hangs_up_is_not_compiled_to_its_end() {
     site.close().await;
 }
 
-/// The body never comes: it is not waited for.
+/// The body never arrives, and the host does not wait for it.
 #[tokio::test]
 async fn a_body_that_is_promised_to_be_too_large_is_refused_at_once() {
     let site = Site::open().await;
@@ -145,12 +144,12 @@ async fn a_body_that_is_promised_to_be_too_large_is_refused_at_once() {
     site.close().await;
 }
 
-/// Some write all of their request before they read; a reset would take the answer from them.
+/// Some clients write the whole request before they read. A reset connection would lose the answer.
 #[tokio::test]
 async fn who_sends_on_after_a_refusal_still_reads_it() {
     let site = Site::open().await;
     let (address, serving) = start(&site, HttpConfig::default()).await;
-    // More than the system keeps of what nobody reads.
+    // More bytes than the system buffers for a reader that does not read.
     let body = vec![b' '; 24 << 20];
     for (request, key, refusal) in [
         ("POST /api/v1/modules", &site.operator, " 415 "),
@@ -180,7 +179,7 @@ async fn who_sends_on_after_a_refusal_still_reads_it() {
     site.close().await;
 }
 
-/// Without a Host, as load balancers ask that are older than it.
+/// Old load balancers send HTTP/1.0 without a Host.
 #[tokio::test]
 async fn a_probe_may_be_of_the_oldest_version() {
     let site = Site::open().await;

@@ -1,6 +1,5 @@
-//! Two creators try every endpoint on each other's channels: nothing of the other is shown, and nothing is changed.
-//!
-//! What is told while one listens to events is seen in `events`.
+//! Two creators call every endpoint on each other's channels. No answer shows anything of the other creator, and
+//! nothing changes. The event stream has its own tests in `events`.
 
 use std::time::{Instant, SystemTime};
 
@@ -19,18 +18,18 @@ use crate::sandbox::bytes;
 const ANY: (&str, &str) = ("if-match", "*");
 const WASM: (&str, &str) = ("content-type", "application/wasm");
 
-/// A creator, with a module of their own and something of theirs in every place where something can be.
+/// A creator who has uploaded a module, and who has something of their own in every place that can hold it.
 struct Creator {
     channel: String,
-    /// What nobody else may see.
+    /// Texts that no other creator may see.
     marks: [String; 2],
     key: String,
-    /// The module that they brought, and what it needs.
+    /// The uploaded module, and the grants that it needs.
     module: &'static str,
     grants: &'static [&'static str],
 }
 
-/// A module's name, and its grants.
+/// An uploaded module's name, and its grants.
 type Brought = (&'static str, &'static [&'static str]);
 
 impl Creator {
@@ -84,7 +83,7 @@ impl Creator {
         self.marks.iter().any(|mark| answer.body.contains(mark))
     }
 
-    /// Every endpoint at this creator's channel, key and module.
+    /// Requests of one endpoint for this creator's channel, key and module.
     fn list_requests(&self, row: &Row) -> Vec<String> {
         let path = row.path.replace("{channel}", &self.channel).replace("{id}", self.key_id());
         let path = path.replace("{version}", "0.1.0");
@@ -141,7 +140,7 @@ async fn open() -> (Site, [Creator; 2]) {
     (site, [shop, cafe])
 }
 
-/// All that the operator sees of the host, but for when a key was last used.
+/// Everything that the operator sees of the host, except when each key was last used.
 async fn look(site: &Site, creators: &[Creator; 2]) -> Vec<String> {
     let mut paths: Vec<String> =
         ["channels", "keys", "modules", "audit"].map(|list| format!("{list}?limit=100")).into();
@@ -192,7 +191,7 @@ async fn no_endpoint_shows_or_changes_anything_of_the_other_channel() {
     for (before, after) in before.iter().zip(&after) {
         assert_eq!(before, after);
     }
-    // What was looked for is there, for whoever may see it.
+    // The marks are visible to their owners, so the check above can fail.
     for creator in &creators {
         for path in ["audit", &format!("modules/{}/logs", creator.module), "keys/self"] {
             let answer = site.ask(&format!("GET /api/v1/{path}"), &creator.key).await;

@@ -1,4 +1,4 @@
-//! Modules in a channel that tries out a version before all others have it.
+//! Modules in a channel that has a canary version.
 
 use serde_json::{Value, json};
 use twitchy::config::HttpConfig;
@@ -53,7 +53,7 @@ async fn what_is_latest_here_is_the_canary_and_may_be_accepted() {
     table.try_out("1.1.0").await;
     assert_eq!(there().await, [json!("1.0.0"), json!("1.1.0"), json!(["storage"])]);
     table.publish(dice("1.2.0", &[], "roll")).await;
-    // Also where nothing was said of it yet.
+    // The same holds in a channel where the module was never set up.
     assert_eq!(there().await, [json!("1.2.0"), json!("1.1.0"), json!(["storage"])]);
     assert_eq!(table.put(&table.own, &json!({ "enabled": true, "version": "1.0.0" })).await.status, 200);
     assert_eq!(there().await, [json!("1.2.0"), json!("1.1.0"), json!([])]);

@@ -1,4 +1,4 @@
-//! Steps back over HTTP.
+//! Roll-backs in a channel over HTTP.
 
 use serde_json::json;
 use twitchy::domain::manifest::Capability;

@@ -1,4 +1,4 @@
-//! Modules in a channel whose versions are taken off the air.
+//! Modules in a channel after their versions were withdrawn.
 
 use serde_json::{Value, json};
 use twitchy::domain::role::Role;
@@ -41,7 +41,7 @@ async fn a_module_without_a_version_on_the_air_says_so_where_it_was_on_and_where
     assert!(enabling.contains("you can't change that here: every version of dice is withdrawn"), "{enabling}");
     let listed = say(2, "!help").await;
     assert!(!listed.contains("roll"), "{listed}");
-    // Whoever has enough of it may still switch it off.
+    // A broadcaster may still disable the module.
     assert_eq!(table.site.ask(&format!("DELETE {path}"), &table.own).await.json()["enabled"], false);
     table.close().await;
 }

@@ -1,21 +1,21 @@
-//! What each operation is asked, and how that is spoiled.
+//! The requests of each operation, and the changes that make each fail.
 
 use tests::guests;
 
-/// What is changed of a request that succeeds.
+/// A change to a request that would succeed.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Change {
-    /// A part of the path: its name, and what stands there.
+    /// Fills in a part of the path: its name, and the text to put there.
     Part(&'static str, &'static str),
-    /// `{channel}` by its login: `cafe` is muted.
+    /// Puts another channel's id in place of `{channel}`, given its login. `cafe` is muted.
     Channel(&'static str),
-    /// `{id}` is that of the operator's only key.
+    /// Puts the id of the operator's only key in place of `{id}`.
     Key,
     Query(&'static str),
     Body(&'static str),
-    /// A component of the host's own by its name.
+    /// Sends a component of a bundled module, given the module's name.
     Bundled(&'static str),
-    /// A component, as another version of its module.
+    /// Sends a component with another version number.
     Version(&'static [u8], &'static str),
 }
 
@@ -31,8 +31,8 @@ const CANARY: Change = Query("canary={channel}");
 const OLDER_CANARY: Change = Body(r#"{"version": "0.1.0", "channels": ["{shop}"]}"#);
 const NO_VERSION: Change = Body(r#"{"to": "one"}"#);
 
-/// One row at least for each refusal of the document that is not reached in the same way everywhere: by whom it is asked,
-/// its headers, and a body that is too large, too late or of another kind.
+/// At least one row for each documented refusal, except those that `Stage::refuse` reaches on every operation alike: by
+/// another key, by headers, or by a body that is too large, too late or of another type.
 #[rustfmt::skip]
 pub(super) const REQUESTS: &[(&str, u16, &[Change])] = &[
     ("GET /api/v1/audit", 400, &[NO_PAGE]),
@@ -110,7 +110,7 @@ pub(super) const REQUESTS: &[(&str, u16, &[Change])] = &[
     ("GET /api/v1/modules/{name}/versions/{version}", 404, &[Part("version", "9.9.9")]),
 ];
 
-/// Bodies that succeed, of the operations that take JSON.
+/// Bodies with which the operations that take JSON succeed.
 const BODIES: &[(&str, &str)] = &[
     ("PATCH /api/v1/channels/{channel}", r#"{"locale": "de"}"#),
     ("POST /api/v1/channels/{channel}/commands/{name}", r#"{"chatter": {"id": "42", "login": "alice"}}"#),
@@ -121,7 +121,7 @@ const BODIES: &[(&str, &str)] = &[
     ("POST /api/v1/modules/{name}/rollback", "{}"),
 ];
 
-/// What succeeds only with this.
+/// Changes without which these operations would not succeed.
 const WISHES: &[(&str, &[Change])] = &[
     ("DELETE /api/v1/modules/{name}", &[Query("force=true")]),
     ("DELETE /api/v1/modules/{name}/canary", &[Part("name", "counter")]),

@@ -1,4 +1,4 @@
-//! All answers as one text, compared with the one that is kept beside this file.
+//! A snapshot: all answers as one text, compared with the file beside this one.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -8,12 +8,12 @@ use serde_json::Value;
 
 use crate::http::harness::Answer;
 
-/// Pages of their own: the document has a file of its own, and other tests look at the rest.
+/// Long answers that the snapshot leaves out: the document has a file of its own, and other tests read the pages.
 const LONG: [&str; 3] = ["GET /api/docs", "GET /api/docs.css", "GET /api/v1/openapi.json"];
-/// Lines of a difference that are shown.
+/// Most lines of a difference to show.
 const SHOWN: usize = 20;
 
-/// What was asked and answered so far.
+/// The requests and answers so far.
 #[derive(Default)]
 pub(super) struct Snapshot {
     text: String,
@@ -24,7 +24,7 @@ impl Snapshot {
         Snapshot { text }
     }
 
-    /// `line` is what was asked: method, path and query.
+    /// `line` is the request: method, path and query.
     pub(super) fn add(&mut self, line: &str, answer: &Answer) {
         let mut answer = answer.masked();
         if LONG.contains(&line) && answer.status == 200 {
@@ -39,7 +39,7 @@ impl Snapshot {
         writeln!(self.text, "{line}\n{}\n", answer.show()).expect("a text takes all that is written to it");
     }
 
-    /// Compares with the file `name`. A wrong one is told with the command that corrects it, for whoever has looked.
+    /// Compares with the file `name`. On a difference, the failure shows the command that updates the file.
     #[track_caller]
     pub(super) fn check(&self, name: &str) {
         let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("it/http/documented").join(name);

@@ -1,4 +1,4 @@
-//! A host on which every operation of the document succeeds, and the requests that are made of it.
+//! A host on which every operation of the document succeeds, and the requests to it.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -15,10 +15,10 @@ use crate::harness::{House, channel_id, find_bundled, header, login, patient};
 use crate::http::harness::{Answer, Site};
 use crate::sandbox::bytes;
 
-/// One more byte than an endpoint of JSON reads, and one more than an upload has.
+/// Sizes beyond the limit: one byte more than an endpoint reads as JSON, and one more than an upload may have.
 const TOO_LARGE: [usize; 2] = [(64 << 10) + 1, (16 << 20) + 1];
 
-/// A request as it is sent.
+/// A request, ready to be sent.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     pub(super) line: String,
@@ -48,7 +48,7 @@ impl Operation<'_> {
         self.value["requestBody"]["content"][content_type].is_object()
     }
 
-    /// The refusals that it tells of, but for those of our own making.
+    /// The documented statuses 4xx. A 5xx is the host's own failure.
     pub(super) fn list_refusals(&self) -> Vec<u16> {
         let statuses = self.value["responses"].as_object().unwrap().keys();
         statuses.filter_map(|status| status.parse().ok()).filter(|status| (400..500).contains(status)).collect()
@@ -81,7 +81,7 @@ pub(super) struct Stage {
     pub(super) document: Value,
     /// A key that may be revoked.
     spare: String,
-    /// Changes of [`Stage::change_behind`].
+    /// How often [`Stage::change_behind`] has changed the channel.
     overtaken: AtomicU32,
 }
 
@@ -98,8 +98,8 @@ impl Stage {
         stage
     }
 
-    /// Two versions of `echo`, on in `#shop`, and of `counter`, one of them a canary there; `transfers`, which is withdrawn;
-    /// and a `#cafe` that is muted.
+    /// Publishes two versions of `echo`, on in `#shop`, two of `counter`, one of them a canary there, and `transfers`,
+    /// which is withdrawn; mutes `#cafe`.
     async fn prepare(&self) {
         let second = |first| version_of(first, "0.2.0");
         let upload = Operation { name: "POST /api/v1/modules".to_owned(), value: &Value::Null };
@@ -135,12 +135,11 @@ impl Stage {
         operations.map(|(name, value)| Operation { name, value }).collect()
     }
 
-    /// Without a body.
     fn base(&self, operation: &Operation<'_>) -> Asked {
         Asked { line: operation.name.clone(), key: self.site.operator.clone(), headers: Vec::new(), body: Bytes::new() }
     }
 
-    /// What succeeds.
+    /// A request that succeeds.
     pub(super) fn good(&self, operation: &Operation<'_>) -> Asked {
         let mut asked = self.base(operation);
         if operation.has_parameter("header", "If-Match") {
@@ -171,7 +170,7 @@ impl Stage {
         asked
     }
 
-    /// Fills in what is left open of the path.
+    /// Sends a request with the open parts of its path filled in.
     pub(super) async fn send(&self, asked: &Asked) -> Answer {
         self.send_body(asked, Body::from(asked.body.clone())).await
     }
@@ -186,7 +185,7 @@ impl Stage {
         self.site.send_body(&line, &asked.key, &headers, body).await
     }
 
-    /// A refusal that is reached in the same way wherever it is told of; None where the endpoint has its own.
+    /// Reaches a refusal that all operations share; `None` if the status depends on the operation.
     pub(super) async fn refuse(&self, operation: &Operation<'_>, status: u16) -> Option<Answer> {
         let asked = self.good(operation);
         let asked = match status {
@@ -214,7 +213,7 @@ impl Stage {
         Some(self.send(&asked).await)
     }
 
-    /// The body never arrives. Nothing else is waited for, and so paused time goes on to the end of the host's patience.
+    /// Sends a body that never arrives. No other task waits, so the paused clock jumps to the host's timeout.
     async fn send_without_end(&self, asked: &Asked) -> Answer {
         tokio::time::pause();
         let body = Body::from_stream(tokio_stream::pending::<Result<Bytes, std::io::Error>>());
@@ -223,7 +222,7 @@ impl Stage {
         answer
     }
 
-    /// Whenever the request has looked at the channel, somebody else changes it.
+    /// Changes the channel each time after the request has read it.
     pub(super) async fn overtake(&self, asked: &Asked) -> Answer {
         let mut request = Box::pin(self.send(asked));
         loop {
@@ -236,7 +235,7 @@ impl Stage {
         }
     }
 
-    /// Changes `#shop` in the store alone.
+    /// Changes `#shop` in the store, not in the host's memory.
     async fn change_behind(&self) {
         let number = self.overtaken.fetch_add(1, Ordering::Relaxed);
         let prefix = if number.is_multiple_of(2) { "?" } else { "!" };

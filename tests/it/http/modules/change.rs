@@ -1,4 +1,4 @@
-//! Versions withdrawn, restored, rolled back to and tried out over HTTP.
+//! Versions that are withdrawn, restored, rolled back and made canaries over HTTP.
 
 use serde_json::{Value, json};
 use tests::guests;
@@ -14,7 +14,7 @@ use crate::http::harness::{Answer, Site};
 
 const ECHO: &str = "/api/v1/modules/echo";
 
-/// With these versions of `echo`, brought by the key of the first channel.
+/// A site with these versions of `echo`, uploaded with the key `own`.
 async fn with_versions(versions: &[&str]) -> Site {
     let site = Site::open().await;
     for version in versions {
@@ -27,7 +27,7 @@ fn shop() -> ChannelId {
     channel_id(&"shop".parse::<Login>().unwrap())
 }
 
-/// `echo` runs in `#shop`.
+/// Enables `echo` in `#shop`.
 async fn enable(site: &Site) {
     let catalogue = site.house.setup.catalogue();
     let manifest = catalogue.find(&"echo".parse().unwrap()).unwrap().latest().unwrap().clone();
@@ -47,7 +47,7 @@ fn code(answer: &Answer) -> String {
     format!("{} {}", answer.status, answer.code())
 }
 
-/// The latest version, and those that are withdrawn.
+/// The latest version, and the withdrawn ones.
 fn state(answer: &Answer) -> (Value, Vec<String>) {
     let module = answer.json();
     let versions = module["versions"].as_array().unwrap().clone();
@@ -60,7 +60,7 @@ async fn a_withdrawn_version_is_never_the_latest_until_it_is_restored() {
     let site = with_versions(&["0.1.0", "0.2.0"]).await;
     let withdrawn = site.ask(&format!("DELETE {ECHO}/versions/0.2.0"), &site.own).await;
     assert_eq!((withdrawn.status, state(&withdrawn)), (200, (json!("0.1.0"), vec!["0.2.0".to_owned()])));
-    // Its bytes stay what they are.
+    // Uploading the same bytes again does not restore the version.
     let again = push(&site, &site.own, &with_version(guests::ECHO, "0.2.0")).await;
     assert_eq!((again.status, &again.json()["withdrawn_at"]), (200, &json!("2026-09-21T12:00:00Z")));
     let restored = site.ask(&format!("POST {ECHO}/versions/0.2.0/restore"), &site.own).await;
@@ -189,7 +189,7 @@ async fn of_two_who_read_the_same_one_sets_the_canary() {
     site.close().await;
 }
 
-/// A digest of what may not be seen can be looked for until it fits.
+/// If the ETag covered hidden channels, a caller could guess them by trying digests until one matches.
 #[tokio::test]
 async fn a_canarys_channels_are_not_in_the_etag_of_whoever_may_not_see_them() {
     let headers = ["shop", "cafe"].map(|channel| header(channel, &[]));
@@ -231,7 +231,7 @@ async fn an_upload_is_a_canary_from_its_first_moment() {
     let tried = site.ask(&format!("GET {ECHO}"), &site.operator).await;
     assert_eq!(state(&tried).0, "0.1.0", "nobody else ever had it");
     assert_eq!(tried.json()["canary"], json!({ "version": "0.2.0", "channels": [shop] }));
-    // Another one in its place would make it everybody's.
+    // A second canary would make the first one everybody's version.
     assert_eq!(code(&upload(&shop, &site.operator, "0.3.0").await), "409 canary_exists");
     let other = format!(r#"{{"version": "0.1.0", "channels": ["{shop}"]}}"#);
     let other = site.send(&format!("PUT {ECHO}/canary"), &site.operator, &[("if-match", "*")], &other).await;

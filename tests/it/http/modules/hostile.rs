@@ -1,4 +1,4 @@
-//! What strangers bring over HTTP: each ends as its own refusal, and an ordinary upload works after it.
+//! Hostile uploads over HTTP: each gets its own refusal, and an ordinary upload succeeds afterwards.
 
 use axum::body::{Body, Bytes};
 use tests::guests;
@@ -19,7 +19,7 @@ async fn refuse(site: &Site, component: &[u8]) -> String {
     format!("{} {}", answer.status, answer.code())
 }
 
-/// Some module that the host has compiled, without the host's own mark.
+/// Machine code of a module that the host has compiled, without the host's signature.
 fn find_machine_code() -> Vec<u8> {
     const MARK: usize = 32;
     let artefacts = std::fs::read_dir(concat!(env!("CARGO_TARGET_TMPDIR"), "/artefacts")).unwrap();
@@ -73,7 +73,7 @@ async fn an_unknown_import_is_named() {
 
 #[tokio::test]
 async fn what_compiles_too_long_or_too_large_is_told_so() {
-    // Of each, no limit but the one can be reached: the first takes no more memory the longer it takes.
+    // Each module reaches one limit alone: the first one's memory does not grow with time.
     let out_of_time = SandboxConfig { compile_time: scaled(std::time::Duration::from_secs(1)), ..patient() };
     let out_of_memory = SandboxConfig { compile_memory: scaled_bytes(16 << 20), ..patient() };
     for (limits, component, expected) in [
@@ -86,7 +86,7 @@ async fn what_compiles_too_long_or_too_large_is_told_so() {
     }
 }
 
-/// A body that never ends is not waited for.
+/// The host does not read an endless body to its end.
 #[tokio::test]
 async fn the_first_byte_too_many_ends_an_upload() {
     let site = Site::open().await;
@@ -98,7 +98,7 @@ async fn the_first_byte_too_many_ends_an_upload() {
         let answer = site.send_body(PUSH, &site.own, headers, endless()).await;
         assert_eq!((answer.status, answer.code().as_str()), (413, "too_large"));
     }
-    // Up to the limit it is read, and then it is no component.
+    // Up to the limit the host reads the body, and then refuses it because it is no component.
     let answer = site.send_body(PUSH, &site.own, &[WASM], Body::from(vec![0; 16 * MIB])).await;
     assert_eq!((answer.status, answer.code().as_str()), (422, "invalid_component"));
     site.close().await;
@@ -116,7 +116,7 @@ async fn an_upload_that_breaks_off_is_told_so() {
     site.close().await;
 }
 
-/// Has a look, which begins it.
+/// Polls the upload once, which starts it. Returns whether it is still pending.
 async fn is_waiting(upload: &mut (impl Future<Output = Answer> + Unpin)) -> bool {
     tokio::select! {
         biased;
@@ -171,7 +171,7 @@ async fn a_body_that_trickles_is_given_up() {
     site.close().await;
 }
 
-/// A child of the compiler that was killed is no verdict on the module, and so no answer to repeat.
+/// A killed compiler says nothing about the module, so the answer is not kept for the Idempotency-Key.
 #[tokio::test]
 #[cfg(target_os = "linux")]
 async fn a_compiler_killed_from_outside_is_worth_another_try() {
