@@ -1,4 +1,4 @@
-//! Modules that break: each is told of with its reason, however many others broke a moment before.
+//! Modules that break: each first fault is reported with its reason, however many other modules broke a moment before.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::calls::call;
 use super::harness::{House, channel_id, header, login, message, patient};
 use super::sandbox::logs::{capture, records_of};
 
-/// Each with what its author and the channel's creator read.
+/// Guests that break, each with the reason that its author and the channel's creator read.
 const BROKEN: [(&str, &str); 4] = [
     ("grabs-memory", "the module asked for more memory than it may have"),
     (
@@ -36,13 +36,13 @@ async fn ask(house: &House, channel: &str, chatter: &str, number: usize, name: &
     house.hear(message(channel, Role::Everyone, chatter, number, &format!("!{name}"))).await
 }
 
-/// Processor time stands still but for the endless module: there each reading uses up the whole budget.
+/// Stops the processor clock. For the endless module, each reading uses up the whole budget.
 fn step_for(house: &House, name: &str) {
     let is_endless = name == "loops-forever";
     house.clock.step_processor(if is_endless { patient().cpu_budget } else { Duration::ZERO });
 }
 
-/// Of the next invocation.
+/// The reason in the event of the next invocation.
 async fn next_reason(events: &mut Listening<HostEvent>) -> Option<String> {
     loop {
         match events.next().await {
@@ -56,7 +56,7 @@ async fn next_reason(events: &mut Listening<HostEvent>) -> Option<String> {
     }
 }
 
-/// The last line of the module's own log that says where it broke.
+/// The module's last log line about a fault.
 fn last_trap(house: &House, name: &str) -> String {
     let name: ModuleName = name.parse().unwrap();
     let page = house.telemetry.list_lines(&name, None, 0, 100);
@@ -84,7 +84,7 @@ async fn the_first_fault_of_each_module_is_told_in_chat_log_events_and_its_own_l
         let is_told =
             |record: &String| record.contains("a module broke") && record.contains(&format!("module={name} "));
         assert_eq!(records.iter().filter(|record| is_told(record)).count(), 1, "{name}: {records:?}");
-        // The second one of the same kind tells its author, and nobody else.
+        // A second fault of the same kind is reported to the module's author only.
         let again = ask(&house, channel, "bob", 10 + number, name).await;
         assert_eq!(again, Heard::Nothing(Some("apologised lately".to_owned())), "{name}");
         assert_eq!(next_reason(&mut events).await.as_deref(), Some(reason));
@@ -117,7 +117,7 @@ async fn a_module_that_is_not_run_for_want_of_credit_says_so_in_its_log() {
     house.close().await;
 }
 
-/// It logs nothing and does not trap: its reason is all that there is.
+/// The guest logs nothing and does not trap by itself, so the reason is the only information for its author.
 #[tokio::test]
 async fn a_reply_that_is_too_long_is_told_in_the_modules_own_log() {
     let limits = twitchy::config::SandboxConfig { reply_length: 4, ..patient() };

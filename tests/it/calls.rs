@@ -1,4 +1,4 @@
-//! Calls over HTTP: the same path as chat, with an answer for each refusal.
+//! Calls of commands over HTTP: the same path as a chat message, with an answer for each refusal.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -140,7 +140,7 @@ async fn a_claim_spends_no_money_and_the_proven_chatter_does() {
     house.close().await;
 }
 
-/// The uploaded module `traps`, accepted and on.
+/// Accepts and enables the uploaded module `traps`.
 async fn enable_traps(house: &House, channel: ChannelId) {
     let enable = |setup: &ChannelSetup| -> Result<Vec<Effect>, ChangeSetupError> {
         let module: ModuleName = "traps".parse().unwrap();

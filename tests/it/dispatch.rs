@@ -1,4 +1,4 @@
-//! The loop around the path: order, room, and its end.
+//! The worker loop around dispatch: order of replies, full queues, and shutdown.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use super::calls::{call, claiming};
 use super::harness::bots::bot;
 use super::harness::{House, channel_id, login, message, patient};
 
-/// A house whose loop runs.
+/// A house whose worker loop runs.
 struct Running {
     house: House,
     events: mpsc::Sender<Event>,
@@ -50,13 +50,13 @@ impl Running {
         self.events.send(Event::Message(Box::new(message))).await.expect("the loop runs");
     }
 
-    /// Waits until `events` of them are taken and settled.
+    /// Waits until `events` events are taken and their calls have ended.
     async fn settle(&self, events: u64) -> Progress {
         let mut progress = self.house.dispatch.progress();
         *progress.wait_for(|progress| progress.settled >= events).await.expect("the house stands")
     }
 
-    /// Everything that was put into the outbox.
+    /// Stops the loop, and returns all messages in the outbox.
     async fn stop(mut self) -> Vec<OutgoingMessage> {
         self.shutdown.cancel();
         self.task.await.expect("the loop ends in peace");
@@ -74,7 +74,7 @@ fn texts(sent: &[OutgoingMessage]) -> Vec<&str> {
     replies.map(|(Reply::Say(text) | Reply::Answer(text) | Reply::Action(text))| text.as_str()).collect()
 }
 
-/// A moderator's line: no cooldown is in its way.
+/// A message by a moderator, for whom no cooldown holds.
 fn moderator(id: usize, text: &str) -> ChatMessage {
     message("shop", Role::Moderator, "carol", id, text)
 }
@@ -100,12 +100,12 @@ async fn a_channels_writing_calls_are_answered_in_the_order_of_arrival() {
 async fn a_process_that_may_not_act_neither_commits_nor_answers() {
     let house = House::with_guests(&["counter"]).await;
     let silence = Heard::Nothing(Some("another process".to_owned()));
-    // Before the call, before its commit is asked for, and before it is made.
+    // The tenure ends before the call, before its commit is requested, and before the commit is made.
     for questions in 0..3 {
         house.tenure.end_after(questions);
         assert_eq!(house.hear(moderator(questions, "!count")).await, silence, "after {questions} questions");
     }
-    // A call that only reads is not answered either.
+    // A call that only reads gets no reply either.
     assert_eq!(house.hear(moderator(3, "!help")).await, silence);
     house.tenure.renew();
     assert_eq!(house.hear(moderator(4, "!count")).await, Heard::Replies(vec!["@carol count is 1".to_owned()]));
@@ -157,7 +157,7 @@ async fn a_channel_full_of_slow_calls_leaves_a_seat_to_its_neighbour() {
     for id in 1..=200 {
         running.say(moderator(id, "!loops-forever")).await;
     }
-    // None of them ends before all were taken: so those that find no seat are dropped.
+    // The calls do not end before all messages are taken, so those beyond the slots and the queue are dropped.
     let mut progress = running.house.dispatch.progress();
     progress.wait_for(|progress| progress.taken == 200).await.expect("the house stands");
     running.house.clock.step_processor(patient().cpu_budget);
@@ -172,7 +172,7 @@ async fn a_channel_full_of_slow_calls_leaves_a_seat_to_its_neighbour() {
 #[tokio::test]
 async fn what_is_answered_over_http_is_said_in_chat_where_it_is_asked_for() {
     let running = Running::start(House::with_guests(&["counter"]).await, 100);
-    // The loop has begun once it has taken something.
+    // The loop runs once it has taken a message.
     running.say(moderator(1, "!balance")).await;
     running.settle(1).await;
     let dispatch = running.house.dispatch.clone();
@@ -212,7 +212,7 @@ async fn a_full_house_is_busy_for_http_at_once() {
         let call = claiming(&format!("chatter{number}"), call(&number.to_string(), "loops-forever", &[]));
         calls.spawn(async move { dispatch.call(call).await });
     }
-    // None of the others ends before one was told.
+    // No running call ends before this result, so it is the first refusal.
     let first = calls.join_next().await.unwrap().unwrap();
     assert_eq!(first, Err(CallError::Busy));
     house.clock.step_processor(patient().cpu_budget);
@@ -227,7 +227,7 @@ async fn an_account_that_only_listens_here_is_silent() {
     let house = House::with_guests(&["echo"]).await;
     let overheard = ChatMessage { account: bot("other_bot").id.unwrap(), ..moderator(1, "!echo hi") };
     assert_eq!(house.hear(overheard).await, Heard::Nothing(Some("other account".to_owned())));
-    // And what it heard is no reason for the channel's own bot not to answer.
+    // The message that this account ignored does not count as a duplicate for the channel's own bot.
     assert_eq!(house.hear(moderator(1, "!echo hi")).await, Heard::Replies(vec!["@carol hi".to_owned()]));
     house.close().await;
 }

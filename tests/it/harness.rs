@@ -1,4 +1,4 @@
-//! The host without Twitch: a store in a folder of its own, a sandbox, and a clock that stands still until it is moved.
+//! The host without Twitch: a store in a temporary folder, a sandbox, and a clock that only a test moves.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -59,12 +59,12 @@ pub(crate) struct House {
 }
 
 impl House {
-    /// The path from a message to its replies anew, as of a host that starts.
+    /// Builds dispatch anew, as a restarted host does.
     pub(crate) fn start_dispatch(&self, fuse: FuseConfig) -> Dispatch {
         Dispatch::new(self.sandbox.clone(), fuse, Some(self.versions.clone()))
     }
 
-    /// With the channels that the headers describe: see [`check`].
+    /// Opens a house with the channels that the headers describe: see [`check`].
     pub(crate) async fn open(headers: &[&ChannelHeader], limits: SandboxConfig) -> House {
         let wishes = Wishes::of(headers);
         let clock = Arc::new(ManualClock::at(midnight() + wishes.time_of_day));
@@ -95,7 +95,7 @@ impl House {
         house
     }
 
-    /// One channel, `#shop`, with the guests named and the bundled modules on.
+    /// Opens a house with one channel, `#shop`, in which these guests and the bundled modules are on.
     pub(crate) async fn with_guests(guests: &[&str]) -> House {
         let enabled = ["balance", "settings", "help"].iter().chain(guests).copied().collect::<Vec<_>>().join(", ");
         let header = ChannelHeader { login: login("shop"), pairs: vec![("enabled".to_owned(), enabled)] };
@@ -132,7 +132,7 @@ impl House {
         }
     }
 
-    /// Of the command line, now.
+    /// The stamp of a change by the command line, now.
     pub(crate) fn stamp(&self) -> Stamp {
         Stamp { by: Actor::CommandLine { system_user: None }, at: self.clock.now().wall, address: None }
     }
@@ -180,7 +180,7 @@ impl House {
         self.store.save_seen(channel, vec![chatter], self.clock.now().wall).await.expect("the store is open");
     }
 
-    /// What the bot answers to `text`, shown as in a transcript.
+    /// The bot's reaction to a message, in the notation of transcripts.
     pub(crate) async fn hear(&self, message: ChatMessage) -> Heard {
         let login = message.chatter.login.clone();
         match self.dispatch.answer(message).await {
@@ -190,7 +190,7 @@ impl House {
         }
     }
 
-    /// [`House::hear`], where a guest that never ends is ended: nobody else's processor time passes.
+    /// Like [`House::hear`], but ends a guest that never returns. Only that guest's processor time passes.
     pub(crate) async fn hear_alone(&self, message: ChatMessage) -> Heard {
         let is_endless = message.text.contains(ENDLESS_WORD);
         self.clock.step_processor(if is_endless { patient().cpu_budget } else { Duration::ZERO });
@@ -202,7 +202,7 @@ impl House {
     pub(crate) async fn close(mut self) {
         self.sandbox.shut_down().await;
         let closed = self.store.close().await;
-        // A test may have closed it before.
+        // The test may have closed the store itself.
         assert!(matches!(closed, Ok(()) | Err(StoreError::Closed)), "something was left to be written: {closed:?}");
         self.is_closed = true;
     }
@@ -210,16 +210,19 @@ impl House {
 
 impl Drop for House {
     fn drop(&mut self) {
-        // Guests' threads and the writer would outlive the test, and an error in ending them would go unseen.
+        // Otherwise the guests' threads and the writer would outlive the test, and an error of theirs would go unseen.
         assert!(self.is_closed || std::thread::panicking(), "the test left its house open");
     }
 }
 
-/// Plays a transcript, and shows all of it corrected where it is wrong.
+/// Plays a transcript. If it is wrong, the failure shows all of it corrected.
 ///
-/// Keys of a channel's first line, all optional: `enabled: balance, echo` (also the tests' guests), `uploaded: counter`
-/// (a guest without grants), `configured: traps` (the operator's own, on everywhere), `prefix: ?`, `bot: robot` (`absent`: the bot is not there yet), `balances: alice 5, bob 7`,
-/// `seen: bob, arisu アリス` (with a display name), `provider: down` or `rich`, `time: 12:00:00`, and for the host `join: open`, `room: 2` and `fuse: restores`.
+/// Optional keys of a channel's first line:
+/// - `enabled: balance, echo` (bundled modules and guests), `uploaded: counter` (a guest without grants), `configured:
+///   traps` (a guest that the operator loads, on everywhere)
+/// - `prefix: ?`, `bot: robot` (`absent`: no bot has joined yet), `balances: alice 5, bob 7`, `seen: bob, arisu アリス`
+///   (with a display name), `provider: down` or `rich`
+/// - for the whole host: `time: 12:00:00`, `join: open`, `room: 2` (channels for each account), `fuse: restores`
 pub(crate) async fn check(text: &str) {
     let transcript = Transcript::parse(text).unwrap_or_else(|error| panic!("{error} of\n{text}"));
     let mut headers: Vec<&ChannelHeader> = Vec::new();
@@ -253,7 +256,7 @@ pub(crate) async fn check(text: &str) {
     }
 }
 
-/// Where the next line is spoken.
+/// The position in the transcript: the current channel, and how many lines were spoken.
 struct Stage {
     channel: Option<Login>,
     bots: HashMap<Login, AccountId>,
@@ -283,7 +286,7 @@ impl Stage {
     }
 }
 
-/// A line of chat, heard by the account `twitchy`.
+/// A chat message, received by the account `twitchy`.
 pub(crate) fn message(channel: &str, role: Role, name: &str, id: usize, text: &str) -> ChatMessage {
     let chatter = chatter(chatter_id(&login(name)), name, role);
     let channel = testing::channel(channel_id(&login(channel)), channel);
@@ -296,12 +299,12 @@ pub(crate) fn header(channel: &str, pairs: &[(&str, &str)]) -> ChannelHeader {
     ChannelHeader { login: login(channel), pairs }
 }
 
-/// Of a day in 2026.
+/// Midnight of a day in 2026.
 pub(crate) fn midnight() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000 / 86_400 * 86_400)
 }
 
-/// The same name is the same person in every test; a channel and its broadcaster share a number, as on Twitch.
+/// Derives an id from a name: the same chatter in every test. A channel and its broadcaster share an id, as on Twitch.
 pub(crate) fn chatter_id(login: &Login) -> ChatterId {
     ChatterId(login.as_str().bytes().fold(7, |number, byte| (number * 31 + u64::from(byte)) % 1_000_000_007))
 }
@@ -314,7 +317,7 @@ fn list(names: &str) -> impl Iterator<Item = String> {
     names.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
-/// The command that never ends by itself.
+/// The command whose guest never returns.
 const ENDLESS_WORD: &str = "loops-forever";
 
 /// The guests that a header may name.

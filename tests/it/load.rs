@@ -1,4 +1,4 @@
-//! The load test, on a small scale: it must not rot between two measurements.
+//! Runs the load test on a small scale, so that no change breaks it unnoticed between two measurements.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -47,7 +47,7 @@ fn setting() -> Setting {
     Setting { channels: 20, chatters: 100, receipts: true, twitchy: None, log: None }
 }
 
-/// The whole host, apart from the process: what is rendered is understood, and answered once.
+/// Plays a blast and a pace to the whole host in this process. The host has to answer each call once.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_host_answers_each_call_of_a_blast_and_of_a_pace() {
     let folder = quick_folder();

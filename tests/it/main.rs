@@ -1,4 +1,4 @@
-//! The tests of the whole, in one binary: no outside network, no sleeping.
+//! The integration tests, in one binary. They use no outside network and do not sleep.
 #![allow(clippy::unwrap_used, reason = "a test that panics is a test that fails")]
 
 mod broken;

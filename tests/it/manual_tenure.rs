@@ -1,20 +1,20 @@
-//! A process that acts for the channels until a test takes them away.
+//! A tenure that a test can end: the process then no longer acts for any channel.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use twitchy::domain::id::ChannelId;
 use twitchy::domain::ports::{Epoch, Tenure};
 
-/// For how many more questions the answer is yes.
+/// How many more times the tenure is confirmed.
 pub(crate) struct ManualTenure(AtomicUsize);
 
 impl ManualTenure {
-    /// Another process takes all channels over after so many more questions.
+    /// Lets another process take over all channels after `questions` more confirmations.
     pub(crate) fn end_after(&self, questions: usize) {
         self.0.store(questions, Ordering::Relaxed);
     }
 
-    /// The channels come back.
+    /// Gives the channels back to this process.
     pub(crate) fn renew(&self) {
         self.end_after(usize::MAX);
     }

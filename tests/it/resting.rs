@@ -1,4 +1,4 @@
-//! Modules that come back by themselves after they were switched off.
+//! Modules that the fuse switched off and that come back by themselves.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use twitchy::telemetry::listening::{Heard, Listening};
 use super::calls::{call, claiming};
 use super::harness::{House, channel_id, header, login, patient};
 
-/// A host that starts anew on what there is.
+/// Starts dispatch anew on the same store, as a restarted host does.
 fn restart(house: &House) -> Arc<Dispatch> {
     Arc::new(house.start_dispatch(FuseConfig::default()))
 }
@@ -27,9 +27,9 @@ async fn break_it(house: &House, round: &str) {
     }
 }
 
-/// What was told of modules by now.
+/// The changes of modules in the events so far.
 async fn changes(house: &House, events: &mut Listening<HostEvent>) -> Vec<&'static str> {
-    // Whatever was told before is heard before this.
+    // Events keep their order, so this one comes after all earlier ones.
     house.telemetry.note(HostEvent::Connection { account: "mybot".into(), state: "online" });
     let mut changes = Vec::new();
     loop {
@@ -63,7 +63,8 @@ async fn a_module_that_comes_back_by_itself_is_told_of_once_and_its_pauses_still
     house.clock.advance(Duration::from_secs(3599));
     house.dispatch.keep_up().await;
     assert_eq!(changes(&house, &mut events).await, ["blown"]);
-    // It comes back while no host runs: the next one tells of it, and the one after that has nothing to tell.
+    // The module's pause ends while no host runs. The next host reports the restored module, and the one after it does
+    // not.
     house.clock.advance(Duration::from_secs(1));
     for expected in [vec!["restored"], vec![]] {
         restart(&house).keep_up().await;

@@ -1,4 +1,4 @@
-//! Versions that change under load: every call is answered once, by one of them.
+//! Versions that change under load: every call gets one answer, by one of the versions.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,12 +30,12 @@ const CHANNELS: [&str; 3] = ["shop", "cafe", "market"];
 const CALLERS_OF_CHANNEL: usize = 3;
 const SWAPS: usize = 1_000;
 
-/// Somebody in a channel, who asks again as soon as there is an answer.
+/// A caller who calls again as soon as the answer is there.
 struct Caller {
     channel: &'static str,
     name: String,
     is_in_chat: bool,
-    /// What was answered: the version, and the number of the call in its channel.
+    /// The version that answered each call, and the number that it counted in the channel.
     answers: Vec<(Version, usize)>,
 }
 
@@ -44,7 +44,7 @@ impl Caller {
         Caller { channel, name, is_in_chat, answers: Vec::new() }
     }
 
-    /// Fails where it is not one reply.
+    /// Calls once, and fails unless exactly one reply comes.
     async fn ask(&mut self, house: &House) {
         let number = self.answers.len();
         let text = if self.is_in_chat {
@@ -71,7 +71,7 @@ impl Caller {
     }
 }
 
-/// A host with both versions, on in each channel.
+/// Opens a host with both versions; the module is on in each channel.
 async fn open() -> Site {
     let headers = CHANNELS.map(|channel| header(channel, &[]));
     let house = House::open(&headers.each_ref(), patient()).await;
@@ -92,7 +92,7 @@ async fn open() -> Site {
     site
 }
 
-/// The second version is taken off the air, and put on it again. Answers which one is current now.
+/// Withdraws or restores the second version. Returns the version that is current afterwards.
 async fn swap(house: &House, number: usize) -> Version {
     let (first, second) = (Version::new(0, 1, 0), Version::new(0, 2, 0));
     let (current, action) = match number.is_multiple_of(2) {
@@ -124,12 +124,12 @@ async fn a_thousand_changes_of_version_lose_no_call_and_answer_none_twice() {
     }
     let mut callers = CHANNELS.map(|channel| Caller::new(channel, format!("swapper_{channel}"), true));
     for number in 0..SWAPS {
-        // However little the machine does at once, two others ask before the next change.
+        // Even on a slow machine, two other calls are answered before the next change.
         let needed = 2 * (number / CHANNELS.len() + 1);
         let mut others = answered[number % CHANNELS.len()].subscribe();
         others.wait_for(|count| *count >= needed).await.unwrap();
         let current = swap(&site.house, number).await;
-        // In its turn among the calls of the channel: so each version has been called by others too.
+        // This call waits in the channel's queue like all others, so other callers have used each version too.
         let caller = &mut callers[number % CHANNELS.len()];
         caller.ask(&site.house).await;
         assert_eq!(caller.answers.last().unwrap().0, current, "after change {number} the next call is its version's");

@@ -1,4 +1,4 @@
-//! Shared by the tests.
+//! The guests and the load test, shared by the tests and the program `load`.
 
 pub mod guests;
 pub mod load;

@@ -1,4 +1,4 @@
-//! The bot accounts of transcripts: their ids follow from their logins.
+//! The bot accounts of transcripts. Their ids are derived from their logins.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ pub(crate) fn bot(name: &str) -> BotAccount {
     BotAccount { id: Some(AccountId(chatter_id(&login).0)), login }
 }
 
-/// By channel.
+/// The accounts of the channels whose header names a bot, by channel.
 pub(super) fn bots_of(headers: &[&ChannelHeader]) -> HashMap<Login, AccountId> {
     let pairs = headers.iter().flat_map(|header| header.pairs.iter().map(|pair| (&header.login, pair)));
     let bots = pairs.filter(|(_, (key, value))| key == "bot" && value != "absent");

@@ -1,9 +1,9 @@
-//! Which of the host's modules the tests use: by name, so that another folder in `commands/` turns red only the demo's script,
-//! where a chatter asks which commands there are.
+//! The bundled modules that the tests use, by name. A new module in `commands/` then breaks only the demo's script,
+//! where a chatter lists all commands.
 
 use twitchy_commands::BUNDLED;
 
-/// The bundled modules that the tests need. That there are others changes nothing of what the tests see.
+/// The bundled modules that the tests need. Other bundled modules do not change the tests' results.
 pub(crate) const MODULES: [&str; 4] = ["balance", "help", "join", "settings"];
 
 /// The component of a bundled module.

@@ -3,7 +3,7 @@
 use twitchy::balances::provider::{Balance, BalanceProvider, FindBalanceError, Found, Pending, Standing};
 use twitchy::domain::id::{ChannelId, ChatterId};
 
-/// Several currencies, one with what it is worth.
+/// Has several currencies, one of them with its value in dollars.
 pub(super) struct RichProvider;
 
 impl BalanceProvider for RichProvider {

@@ -1,4 +1,4 @@
-//! What a transcript's headers want of the host.
+//! The requirements of a transcript's headers on the host.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,17 +13,17 @@ use twitchy::transcript::ChannelHeader;
 use super::rich_provider::RichProvider;
 use super::{channel_id, list};
 
-/// How a transcript's first lines want the host to be.
+/// The configuration and modules that a transcript's headers ask for.
 #[derive(Default)]
 pub(super) struct Wishes {
     pub(super) time_of_day: Duration,
     pub(super) is_join_open: bool,
-    /// Channels that the bot may sit in.
+    /// The most channels that an account may join.
     pub(super) room: Option<usize>,
     pub(super) enabled: Vec<String>,
-    /// Guests that somebody uploaded and nobody granted anything.
+    /// Uploaded guests without grants.
     pub(super) uploaded: Vec<String>,
-    /// Guests of the operator's own, on everywhere.
+    /// Guests that the operator's configuration loads; they are on everywhere.
     pub(super) configured: Vec<String>,
     pub(super) fuse: FuseConfig,
     pub(super) outside: HashMap<ChannelId, Arc<dyn BalanceProvider>>,
