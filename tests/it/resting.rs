@@ -63,8 +63,7 @@ async fn a_module_that_comes_back_by_itself_is_told_of_once_and_its_pauses_still
     house.clock.advance(Duration::from_secs(3599));
     house.dispatch.keep_up().await;
     assert_eq!(changes(&house, &mut events).await, ["blown"]);
-    // The module's pause ends while no host runs. The next host reports the restored module, and the one after it does
-    // not.
+    // The pause ends while no host runs. The next host reports the restored module, the one after it does not.
     house.clock.advance(Duration::from_secs(1));
     for expected in [vec!["restored"], vec![]] {
         restart(&house).keep_up().await;

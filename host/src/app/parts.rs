@@ -33,7 +33,7 @@ use crate::telemetry::otlp::Exporter;
 use crate::vault::secrets::StoredSecrets;
 use crate::vault::{self, Sealer};
 
-/// What exists before the other parts are built.
+/// The parts on which all others are built.
 pub(super) struct Foundation {
     pub(super) store: Arc<Store>,
     pub(super) clock: Arc<dyn Clock>,
@@ -60,7 +60,7 @@ impl Foundation {
             store.list_secret_marks(vault::MARK).await.context("cannot tell by which key secrets were sealed")?;
         let sealer = Arc::new(Sealer::new(&config.data_dir, &marks));
         if let Err(error) = sealer.check() {
-            // The bot runs without the key: only modules with a secret setting need it.
+            // The bot runs without the sealing key: only modules with a secret setting need it.
             error!(%error, "secret settings cannot be read or entered");
         }
         let world = World {

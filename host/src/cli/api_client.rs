@@ -89,7 +89,6 @@ pub(super) struct ApiClient {
     key: SecretString,
 }
 
-/// An answer of the host.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
@@ -111,7 +110,6 @@ impl Answer {
     }
 }
 
-/// A refusal by the host itself.
 #[derive(Debug, thiserror::Error)]
 #[error("the host refuses: {detail} ({code}){errors}")]
 pub(super) struct HostRefusal {
@@ -315,7 +313,7 @@ fn refusal(answer: &Answer, url: &ApiUrl) -> anyhow::Error {
 fn explain_stranger(answer: &Answer, url: &ApiUrl) -> String {
     let server = answer.server.as_ref().map(|server| format!(" (server: {server})")).unwrap_or_default();
     let hint = match answer.status.as_u16() {
-        // nginx and others answer plain HTTP at a port for TLS with this status.
+        // Proxies answer plain HTTP at a port for TLS with this status.
         400 if !url.0.is_tls => TRY_TLS,
         401 | 403 | 407 => "; it lets this request through to nobody: it wants a login of its own, or forbids it",
         413 => {

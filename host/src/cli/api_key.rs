@@ -1,7 +1,7 @@
 //! `twitchy api-key`: makes, lists and revokes API keys.
 //!
-//! With `--config`, the host of that configuration carries out the order over its Unix socket and needs no key; this is
-//! how the first key is made. If that host is not running, the order changes the database, which only one process at a
+//! With `--config`, the host of that configuration carries out the order over its Unix socket, without a key; this
+//! is how the first key is made. If that host is not running, the order changes the database, which only one process at a
 //! time can open. With `--url`, a host anywhere is asked over its API, with an operator's key.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

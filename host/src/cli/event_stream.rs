@@ -13,7 +13,6 @@ const SILENT_FOR: Duration = Duration::from_secs(60);
 /// Most bytes of one event.
 const LONGEST_EVENT: usize = 1 << 20;
 
-/// One server-sent event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct SentEvent {
     pub(super) name: String,

@@ -9,7 +9,6 @@ use super::text::read_text;
 use super::value::parse_path;
 use super::{AccountConfig, Config, Problem, TokenSource, environment};
 
-/// Why the configuration could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadConfigError {
     #[error("cannot read {}: {error}", path.display())]

@@ -106,7 +106,6 @@ struct Complaints {
     warned_at: Option<Instant>,
 }
 
-/// The collector to which batches are sent.
 struct Collector {
     client: PlainClient,
     path: String,

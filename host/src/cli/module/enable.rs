@@ -214,7 +214,6 @@ mod tests {
         enable.plan(&shaped(there.clone()), named).map_err(|error| enable.refuse(error))
     }
 
-    /// Parses the expected grants.
     fn grants(fields: Value) -> Option<ModuleGrants> {
         serde_json::from_value(fields).unwrap()
     }
@@ -256,7 +255,6 @@ mod tests {
         assert_eq!(error.to_string(), "dice asks for http; if you agree, say so: --grant http");
     }
 
-    /// A version as the API shows it.
     fn version(capabilities: &[&str]) -> VersionDetail {
         let show = |name: &&str| json!({ "name": name, "needs_grant": *name != "log", "granted_by": "creator" });
         shaped(json!({ "capabilities": capabilities.iter().map(show).collect::<Vec<_>>() }))

@@ -64,7 +64,7 @@ fn canary(canary: &CanaryDetail) -> String {
     format!("{} is tried out in {place}", text(&canary.version))
 }
 
-/// A version was published or withdrawn.
+/// The published versions of a module changed; `what` describes how.
 pub(super) fn on_air(what: &str, module: &ModuleDetail) -> String {
     match (&module.latest, &module.canary) {
         (Some(latest), _) => format!("{what}; the latest is {latest}\n"),
@@ -103,7 +103,6 @@ pub(super) fn module(module: &ModuleDetail, version: Option<&VersionDetail>) -> 
     report + &section(&["version", "uploaded", "by", "state"], &rows(&module.versions, version_row))
 }
 
-/// The modules of a channel.
 pub(super) fn list_in_channel(modules: &[ChannelModuleState]) -> String {
     let row = |state: &ChannelModuleState| {
         let stands = match (state.running, state.enabled) {
@@ -140,7 +139,7 @@ pub(super) fn set_up(module: &ChannelModule, channel: &ChannelName) -> String {
     format!("{}\n{}", in_channel(state, channel), align(&["set up", ""], &rows))
 }
 
-/// Whether a module answers in a channel, and what is missing if not.
+/// Whether a module answers in a channel. If it does not, or a version waits, the report says why.
 pub(super) fn in_channel(state: &ChannelModuleState, channel: &ChannelName) -> String {
     let (name, place) = (text(&state.name), channel.describe());
     let mut report = match &state.running_version {
@@ -228,7 +227,6 @@ fn join(texts: &[String]) -> String {
     texts.iter().map(|each| text(each)).collect::<Vec<_>>().join(", ")
 }
 
-/// The text, or an empty one for `None`.
 fn show(value: Option<&str>) -> String {
     value.map(text).unwrap_or_default()
 }
