@@ -1,7 +1,7 @@
 //! The configuration: a TOML file and the environment, with every default in one place.
 //!
-//! Promises: all mistakes in the file are reported at once, each with its line and a valid value; no key is ignored; no
-//! token is ever part of a [`Config`], an error or a log line. Only this module reads the environment, and the
+//! Guarantees: all mistakes in the file are reported at once, each with its line and a valid value; no key is ignored;
+//! no token is ever part of a [`Config`], an error or a log line. Only this module reads the environment, and the
 //! configuration does not change after the start.
 
 use std::path::PathBuf;

@@ -15,9 +15,9 @@
 //! | [`admission`] | which calls are admitted, when each may start, and the threads that run them |
 //! | [`sandbox`] | runs a module in a fresh instance, as a transaction |
 //! | [`store`] | everything that outlives the process; the only SQL |
-//! | [`http`] | the API: who may ask for what, and how the answers look |
+//! | [`http`] | the API: access rules, requests and answers |
 //! | [`mod@bench`] | the host without Twitch, for benches and tests |
-//! | [`telemetry`] | what happens, counted and told |
+//! | [`telemetry`] | counts, traces and events of what happens |
 //! | [`vault`] | seals what only the host may read back |
 //! | [`net`] | HTTP clients: the guarded one for guests, the plain one for servers of our own configuration |
 //! | [`transcript`] | chats as text, for the demo and for tests |

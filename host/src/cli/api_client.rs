@@ -1,7 +1,7 @@
 //! A client of the HTTP API of a running host.
 //!
-//! Guarantees: the key goes over TLS or stays on this machine, and is in no error; a refusal is told in the host's own
-//! words. Not here: redirects, proxies and retries, which nobody who holds an operator's key wants.
+//! Guarantees: the key goes over TLS or stays on this machine, and is in no error; a refusal is reported in the host's
+//! own words. Not here: redirects, proxies and retries, none of which the holder of an operator's key wants.
 
 use std::fmt;
 use std::io;
@@ -444,7 +444,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_port_for_tls_that_is_asked_in_the_clear_is_reported() {
-        // An alert, nothing at all, and the words of a proxy.
+        // A TLS alert, a closed connection, and a proxy's answer.
         for answer in
             [&b"\x15\x03\x03\x00\x02\x02\x32"[..], b"", b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"]
         {

@@ -1,4 +1,4 @@
-//! The configuration file that a line names.
+//! Loads the configuration file that the command line names.
 
 use std::io::ErrorKind;
 use std::path::Path;

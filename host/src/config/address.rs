@@ -1,9 +1,9 @@
-//! Addresses as the configuration writes them: of hosts, of networks, and of the API.
+//! The notation of addresses, networks and host names in the table `[http]`.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-/// `https://bot.example` or `http://127.0.0.1:8080`; no path.
+/// `https://bot.example` or `http://127.0.0.1:8080`, without a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl {
     pub is_https: bool,
@@ -11,18 +11,18 @@ pub struct PublicUrl {
     pub port: Option<u16>,
 }
 
-/// A name or an address, in lower case; IPv6 in brackets, as in a URL.
+/// A host name or an IP address, in lower case. IPv6 is in brackets, as in a URL.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostName(Box<str>);
 
-/// Addresses with the same first bits.
+/// All IP addresses that begin with the same `bits` bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
     address: IpAddr,
     bits: u8,
 }
 
-/// The text is none of what `[http]` holds.
+/// The text is no valid value of the key in `[http]`. The message says which values are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseHttpError {
     #[error("an address of this machine and a port, such as \"127.0.0.1:8080\", or \"off\"")]
@@ -35,7 +35,7 @@ pub enum ParseHttpError {
     Network,
 }
 
-/// An address and a port, or none for `off`.
+/// Parses an address and a port; `None` for `off`.
 pub(super) fn parse_listen(text: &str) -> Result<Option<SocketAddr>, ParseHttpError> {
     if text == "off" { Ok(None) } else { text.parse().map(Some).map_err(|_| ParseHttpError::Listen) }
 }
@@ -78,7 +78,7 @@ impl FromStr for PublicUrl {
                 _ => return None,
             };
             let rest = rest.strip_suffix('/').unwrap_or(rest);
-            // The colons of an IPv6 address stand in brackets.
+            // A colon followed by `...]` is inside an IPv6 address, not before a port.
             let (host, port) = match rest.rsplit_once(':') {
                 Some((host, port)) if !port.ends_with(']') => {
                     (host, Some(port.parse().ok().filter(|port| *port != 0)?))
@@ -107,7 +107,7 @@ impl Network {
             _ => return false,
         };
         let different: u128 = ours ^ theirs;
-        // All that is shifted out belongs to the hosts of the network.
+        // The shift drops the bits that number the hosts within the network.
         different.checked_shr(length - u32::from(self.bits)).unwrap_or(0) == 0
     }
 }

@@ -1,4 +1,4 @@
-//! The table `[http]`, and the notation of addresses, networks and host names in it.
+//! The table `[http]`.
 
 use std::net::SocketAddr;
 

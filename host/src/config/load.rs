@@ -43,8 +43,8 @@ fn find_folder(path: &Path) -> Option<&Path> {
     (path.is_file() && !is_name_of_open_file).then_some(folder)
 }
 
-/// Reads the file at `path`. Relative paths in it start at the file's own folder. What the environment says
-/// (`TWITCHY_DATA_DIR`, `TWITCHY_HTTP_LISTEN`) wins over the file.
+/// Reads the file at `path`. Relative paths in it start at the file's own folder. `TWITCHY_DATA_DIR` and
+/// `TWITCHY_HTTP_LISTEN` override the file.
 pub fn load_config(path: &Path) -> Result<Config, LoadConfigError> {
     let text = read_text(path).map_err(|error| LoadConfigError::Read { path: path.to_owned(), error })?;
     let folder = find_folder(path);
@@ -68,7 +68,7 @@ pub fn load_config(path: &Path) -> Result<Config, LoadConfigError> {
     Ok(config)
 }
 
-/// The keys whose paths are not absolute.
+/// The keys that hold a relative path.
 fn list_relative_paths(config: &Config) -> impl Iterator<Item = &'static str> {
     let data_dir = config.data_dir.is_relative();
     let is_relative = |account: &AccountConfig| matches!(&account.token, TokenSource::File(path) if path.is_relative());

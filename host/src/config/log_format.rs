@@ -1,6 +1,6 @@
-//! How the log is written.
+//! The format of the log.
 
-/// How a record of the log is written; one line each.
+/// The notation of a log record, which is one line in each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.

@@ -1,7 +1,8 @@
 //! Sends traces to an OpenTelemetry collector: OTLP over HTTP, in protobuf.
 //!
-//! Guarantees: nobody waits for the collector. Traces wait in a bounded queue and leave in batches; what finds no room,
-//! or is not taken within a few seconds, is lost and counted, and the log hears of it once a minute at most.
+//! Guarantees: no call waits for the collector. Traces wait in a bounded queue and are sent in batches. A trace that
+//! finds the queue full, or that the collector does not accept within a few seconds, is lost and counted. A warning is
+//! logged at most once a minute.
 //!
 //! OpenTelemetry's own SDK and exporter are not used: they read the environment, which only `config` may, have threads
 //! of their own that a shutdown would have to wait for, and write to the log without our control.
@@ -88,7 +89,7 @@ impl TakeTrace for Tracer {
     }
 }
 
-/// Sends what was handed in; a task of its own.
+/// Sends the queued traces; runs as a task of its own.
 pub struct Exporter {
     queue: mpsc::Receiver<Waiting>,
     tracer: Arc<Tracer>,
@@ -132,7 +133,7 @@ pub(super) fn open(
 }
 
 impl Exporter {
-    /// Until `stop`; what waits by then is sent, if that is quick.
+    /// Runs until `stop`, then sends the remaining traces, for three seconds at most.
     pub async fn run(mut self, note: impl Fn(&'static str, u64) + Send + Sync, stop: CancellationToken) {
         let work = async {
             loop {
@@ -176,7 +177,7 @@ impl Exporter {
         }
     }
 
-    /// Dropping the future keeps the batch, which the collector may have by then.
+    /// Dropping the future keeps the batch, so the collector may get it twice.
     async fn send_batch(&mut self, note: &(impl Fn(&'static str, u64) + Sync)) {
         let body = encode::encode(&self.batch, &self.service_name);
         let sent = self.collector.send(body).await;

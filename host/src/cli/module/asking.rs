@@ -1,4 +1,4 @@
-//! How the subcommands of `module` ask a host, and print its answer.
+//! The arguments that all subcommands of `module` share, and how they print a host's answer.
 
 use super::report;
 use crate::cli::api_client::{Answer, ApiClient, HostArguments, Question};
@@ -25,7 +25,7 @@ impl Common {
         ApiClient::new(&self.host)
     }
 
-    /// The answer as it was asked for: for a program, or for people.
+    /// The output for `answer`: its JSON with `--json`, otherwise a report for people.
     pub(super) fn show<T: DeserializeOwned>(
         &self,
         answer: &Answer,
@@ -34,7 +34,7 @@ impl Common {
         if self.json { output::to_json(&answer.body) } else { Ok(report(&answer.read()?)) }
     }
 
-    /// The same of a list.
+    /// Like [`Common::show`], for all pages of a list.
     pub(super) async fn show_list<T: DeserializeOwned>(
         &self,
         client: &ApiClient,
@@ -47,7 +47,7 @@ impl Common {
         Ok(report(&client.list(path).await?))
     }
 
-    /// Asks for a change of what is on the air; `what` says for people what is done then.
+    /// Requests a change of the published versions. `what` describes the change in the report.
     pub(super) async fn change_versions(&self, method: Method, path: String, what: &str) -> anyhow::Result<String> {
         let answer = self.client()?.ask(Question::new(method, path)).await?;
         self.show(&answer, |module| report::on_air(what, module))

@@ -1,13 +1,13 @@
-//! A trace that waits to be sent.
+//! A trace in the exporter's queue.
 
 use crate::domain::trace::FinishedTrace;
 
-/// A trace with its names, which stay the same should it be sent twice.
+/// A queued trace with its ids, which stay the same if the trace is sent twice.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) trace: FinishedTrace,
     pub(super) trace_id: [u8; 16],
-    /// The invocation's; its steps have those that follow.
+    /// The span id of the invocation; its steps have the ids after it.
     pub(super) span_id: u64,
 }
 
@@ -20,7 +20,7 @@ impl Waiting {
         Waiting {
             trace_id: trace.subject.parent.map_or(trace_id, |parent| parent.trace_id),
             trace,
-            // None may be 0.
+            // An OpenTelemetry span id must not be 0.
             span_id: u64::from_le_bytes(span_id.try_into().expect("8 are left of 24")).clamp(1, u64::MAX / 2),
         }
     }
