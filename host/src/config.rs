@@ -74,7 +74,7 @@ impl Default for Config {
 
 section! {
     [twitch] TwitchConfig {
-        /// Where chat is. "tcp://" is not encrypted, and only for a server on this machine.
+        /// The chat server. "tcp://" is not encrypted, and only for a server on this machine.
         irc_server: ServerAddress = "tls://irc.chat.twitch.tv:6697",
     }
 }
@@ -120,48 +120,52 @@ section! {
         window: Duration = "30s",
         /// The time between two messages to a channel where the bot is neither moderator, VIP nor broadcaster.
         message_every: Duration = "1s",
-        /// Channels entered in `login_window`.
+        /// Channels joined in `login_window`.
         joins: usize = 20,
         /// Logins in `login_window`.
         logins: usize = 20,
-        /// The time in which logins and entered channels are counted.
+        /// The time in which logins and joins are counted.
         login_window: Duration = "10s",
-        /// Channels that one account sits in at most.
+        /// The most channels that one account joins.
         channels: usize = 100,
-        /// How long an answer to a channel where the bot is neither moderator, VIP nor broadcaster may have to wait for those where it is.
-        /// A message there can only be sent while fewer than `messages` were sent in `window`, anywhere. So once such a channel has
-        /// called, and until it has been quiet for ten minutes, the other channels together get fewer than `messages` in any `window`
-        /// and margin (32.5s) less this: in 17.5s. A longer time slows them less; `twitchy status` names the channels that slow them.
+        /// How long an answer to a channel where the bot is neither moderator, VIP nor broadcaster may have to wait for answers
+        /// to channels where it is. A message to such a channel can only be sent while fewer than `messages` were sent in
+        /// `window`, to any channel. So once such a channel has called, and until it has been quiet for ten minutes, the other
+        /// channels together get fewer than `messages` in a shorter time: `window` and margin (32.5s) minus this value, so in
+        /// any 17.5s. A longer value slows them less; `twitchy status` names the channels that slow them.
         unprivileged_within: Duration = "15s",
-        /// An answer that could not be sent for so long is dropped. Within its channel's share of `window` it may wait for a whole one.
+        /// An answer that could not be sent within this time is dropped. An answer within its channel's share of `window` may
+        /// wait for a whole window.
         stale_after: Duration = "20s",
-        /// Channels where an answer may begin with "!", "$" or the like, and so call other bots. Elsewhere it is defused.
+        /// Channels where an answer may begin with "!", "$" or the like, and so call other bots. Elsewhere such an answer is
+        /// changed so that it calls no bot.
         allow_bot_prefixes_in: Vec<Login> = [],
     }
 }
 
 section! {
-    /// The walls around each module.
+    /// The limits of each module.
     [sandbox] SandboxConfig {
         /// Processor time of one call. Time spent waiting for the host is not counted.
         cpu_budget: Duration = "50ms",
-        /// The time in which a call that has begun must be over, whatever it does or waits for. Before that it waits in its channel's
-        /// queue, for five seconds at most.
+        /// The time within which a call must end once it has begun, whatever it does or waits for. Before it begins, it waits
+        /// in its channel's queue, for five seconds at most.
         deadline: Duration = "2s",
-        /// How often the processor time is looked at. A call that has used as much goes on at a lower priority.
+        /// How often the processor time is checked. A call that has used this much goes on at a lower priority.
         tick: Duration = "2ms",
         /// Processor time that a module may use up in one channel in `credit_window`.
         credit: Duration = "1s",
         /// The time over which `credit` is counted.
         credit_window: Duration = "10s",
-        /// Threads that modules run on; "auto" is one for each core of the machine. Long calls have one fewer, of their own.
+        /// Threads that modules run on; "auto" is one for each core of the machine. Long calls run on other threads, one fewer
+        /// than these.
         // 0 stands for "auto".
         threads: usize as count_or_auto = "auto",
         /// Calls that run at once.
         slots: usize = 200,
         /// Calls of one channel that run at once.
         slots_per_channel: usize = 8,
-        /// What a call may ask of the host: so many times.
+        /// Host calls that one call may make.
         host_calls: u32 = 100,
         /// Messages that one call may answer with.
         replies: usize = 8,
@@ -171,25 +175,25 @@ section! {
         log_lines: usize = 32,
         /// Characters of one logged line.
         log_line_length: usize = 512,
-        /// What may be copied in or out by one question to the host.
+        /// What one host call may copy in or out.
         host_call_bytes: usize as size = "1 MiB",
-        /// What a module may keep in one channel.
+        /// What a module may store in one channel.
         storage_bytes: u64 as size = "256 KiB",
-        /// Keys that a module may keep in one channel.
+        /// Keys that a module may store in one channel.
         storage_keys: u64 = 1000,
         /// Whether modules in JavaScript or Python, which need more memory, may be uploaded.
         allow_large: bool = false,
         /// Uploaded modules that are kept ready in memory; others are loaded from disk when they are called. One whose machine code
         /// is larger than 1 MiB counts once for each MiB.
         compiled_modules: usize = 128,
-        /// Disk that the machine code of modules may take up, three to four times as much as their components. Beyond it, what was used
-        /// longest ago is deleted, and compiled again when it is called.
+        /// Disk space for the machine code of modules, which takes up three to four times as much as their components. Beyond
+        /// it, the machine code that was used longest ago is deleted, and compiled again when its module is called.
         compiled_bytes: u64 as size = "2 GiB",
-        /// Processor time that compiling an uploaded module may take, in a process of its own. On a busy machine it may last much
-        /// longer. Modules in JavaScript or Python get twice as much of this and of the next.
+        /// Processor time that compiling an uploaded module may take, in a process of its own. On a busy machine, compiling may
+        /// last much longer. Modules in JavaScript or Python get twice this time and twice `compile_memory`.
         compile_time: Duration = "30s",
-        /// Memory that compiling an uploaded module may take up. Three are compiled at once at the most: one upload of the operator's,
-        /// one of a creator's, and one module that is called and has to be compiled again.
+        /// Memory that compiling an uploaded module may take up. At most three modules are compiled at once: one upload of the
+        /// operator's, one of a creator's, and one module that is called and has to be compiled again.
         compile_memory: usize as size = "512 MiB",
         /// Processor time that compiling the uploads of one creator's API key may take within ten minutes. The operator's keys have no
         /// such limit.
@@ -198,9 +202,9 @@ section! {
 }
 
 section! {
-    /// What a module may ask of the web, where it was granted hosts there.
+    /// The limits of modules' requests to the web hosts that were granted to them.
     [web] WebConfig {
-        /// The time for one request, redirects included. `sandbox.deadline` holds besides.
+        /// The time for one request, redirects included. `sandbox.deadline` holds as well.
         answer_within: Duration = "1s",
         /// Requests of one call.
         requests: usize = 4,
@@ -208,7 +212,7 @@ section! {
         response_bytes: usize as size = "256 KiB",
         /// What one call may send and receive.
         bytes: usize as size = "512 KiB",
-        /// Requests that are under way at once. One module, in all its channels, gets at most three in four of them.
+        /// Requests in flight at once. One module, in all its channels, gets at most three in four of them.
         connections: usize = 64,
         /// Of these, requests of one module in one channel.
         connections_per_module: usize = 4,
@@ -225,14 +229,14 @@ section! {
 }
 
 section! {
-    /// What is told to others about what happens here.
+    /// Traces of calls, for an OpenTelemetry collector.
     [telemetry] TelemetryConfig {
-        /// The address of an OpenTelemetry collector, such as "http://localhost:4318", where each call of a command is sent as one
-        /// trace (OTLP over HTTP): how long it waited, ran, and was saved, and when its answer left. "off" sends nothing.
+        /// The address of an OpenTelemetry collector, such as "http://localhost:4318". It gets each call of a command as one
+        /// trace (OTLP over HTTP): how long the call waited, ran and was saved, and when its answer left. "off" sends nothing.
         otlp_endpoint: Option<CollectorAddress> as or_off = "off",
         /// The environment variable that holds headers to send along, such as a key: name=value,name=value. Or "off".
         otlp_headers_env: Option<String> as variable_or_off = "off",
-        /// What this host is called there.
+        /// The name of this host in traces.
         service_name: String as name = "twitchy",
         /// The share of calls that are traced, from 0.0 to 1.0.
         sample_ratio: f64 as ratio = 1.0,
@@ -244,18 +248,19 @@ section! {
     [fuse] FuseConfig {
         /// Failures of a version in one channel within `window` that switch it off there.
         faults: usize = 5,
-        /// From so many different chatters at least.
+        /// Different chatters whose calls have to cause these failures, at least.
         chatters: usize = 3,
         /// The time over which failures are counted.
         window: Duration = "10m",
         /// A chatter's failures within `window` after which the module ignores that chatter in that channel.
         ignore_after: usize = 2,
-        /// For so long.
+        /// How long the module ignores that chatter.
         ignore_for: Duration = "10m",
         /// Whether a module that was switched off comes back by itself: after 10 minutes, an hour, 6 hours, then not any more.
         /// Otherwise, and after that, `!settings enable MODULE` brings it back.
         restore: bool = false,
-        /// Channels in which a new version is switched off, each time by other chatters, before the log tells you loudly.
+        /// Channels in which a new version is switched off, each time because of other chatters, before the log reports it as
+        /// an error.
         channels: usize = 3,
         /// How long after its upload a version is new.
         new_for: Duration = "24h",
@@ -267,15 +272,16 @@ section! {
 section! {
     /// Who changed what, when and from where: GET /api/v1/audit. A line takes some 310 bytes of the database.
     [audit] AuditConfig {
-        /// Lines are kept for so long, at most "366d"; "off" keeps them for ever.
+        /// How long lines are kept, at most "366d"; "off" keeps them for ever.
         keep: Option<Duration> as or_off = "365d",
-        /// Calls of commands over HTTP are lines too, as many as keys may ask for; they are kept for so long, and no longer than `keep`.
+        /// Calls of commands over HTTP are lines too, as many as keys may make. This is how long such lines are kept, but no
+        /// longer than `keep`.
         keep_calls: Option<Duration> as or_off = "30d",
     }
 }
 
 section! {
-    /// The log, on standard error. What is logged is said by the environment variable TWITCHY_LOG.
+    /// The log, on standard error. The environment variable TWITCHY_LOG says what is logged.
     [log] LogConfig {
         /// "text" for people, "json" for programs: an object a line, with timestamp, level, target, message and the record's fields.
         format: LogFormat = "text",
