@@ -50,7 +50,6 @@ pub(super) struct HostArguments {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ApiUrl(ServerAddress);
 
-/// The text is no valid [`ApiUrl`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an address such as https://bot.example.com, or http://127.0.0.1:8080 on this machine")]
 pub(super) struct ParseApiUrlError;
@@ -83,7 +82,6 @@ impl fmt::Display for ApiUrl {
     }
 }
 
-/// A client of one host's API, with an API key.
 pub(super) struct ApiClient {
     url: ApiUrl,
     key: SecretString,

@@ -19,7 +19,6 @@ pub(super) struct SentEvent {
     pub(super) data: String,
 }
 
-/// The server-sent events of one answer.
 pub(super) struct EventStream {
     body: Received,
     parser: Parser,

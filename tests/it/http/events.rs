@@ -20,7 +20,6 @@ use twitchy::telemetry::HostEvent;
 use super::harness::Site;
 use crate::harness::{channel_id, login, message};
 
-/// A site that serves on a socket.
 struct Served {
     site: Site,
     address: std::net::SocketAddr,

@@ -15,7 +15,6 @@ use super::waiting::Waiting;
 use crate::domain::ports::Moment;
 use crate::domain::trace::{FinishedTrace, Step};
 
-/// Encodes all traces into one request.
 pub(super) fn encode(traces: &[Waiting], service_name: &str) -> Vec<u8> {
     let resource = Resource {
         attributes: vec![text("service.name", service_name), text("service.version", env!("CARGO_PKG_VERSION"))],
