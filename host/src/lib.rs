@@ -24,24 +24,82 @@
 //!
 //! A module imports only modules below it: ARCHITECTURE.md has the table, and a test checks the sources.
 
-pub mod admission;
-pub mod app;
-pub mod balances;
+#![cfg_attr(
+    not(feature = "testing"),
+    allow(
+        unreachable_pub,
+        reason = "the items of a room are `pub` for tests, and the rooms are private in the program"
+    )
+)]
+
 pub mod bench;
-pub mod chat;
 pub mod cli;
-pub mod config;
-pub mod domain;
-pub mod http;
-pub mod joining;
-pub mod modules;
-pub mod net;
-pub mod sandbox;
-pub mod setup;
-pub mod store;
-pub mod telemetry;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod transcript;
+
+// The compiler finds unused items only in private rooms. Tests and benches see all rooms.
+#[cfg(not(feature = "testing"))]
+mod admission;
+#[cfg(feature = "testing")]
+pub mod admission;
+#[cfg(not(feature = "testing"))]
+mod app;
+#[cfg(feature = "testing")]
+pub mod app;
+#[cfg(not(feature = "testing"))]
+mod balances;
+#[cfg(feature = "testing")]
+pub mod balances;
+#[cfg(not(feature = "testing"))]
+mod chat;
+#[cfg(feature = "testing")]
+pub mod chat;
+#[cfg(not(feature = "testing"))]
+mod config;
+#[cfg(feature = "testing")]
+pub mod config;
+#[cfg(not(feature = "testing"))]
+mod domain;
+#[cfg(feature = "testing")]
+pub mod domain;
+#[cfg(not(feature = "testing"))]
+mod http;
+#[cfg(feature = "testing")]
+pub mod http;
+#[cfg(not(feature = "testing"))]
+mod joining;
+#[cfg(feature = "testing")]
+pub mod joining;
+#[cfg(not(feature = "testing"))]
+mod modules;
+#[cfg(feature = "testing")]
+pub mod modules;
+#[cfg(not(feature = "testing"))]
+mod net;
+#[cfg(feature = "testing")]
+pub mod net;
+#[cfg(not(feature = "testing"))]
+mod sandbox;
+#[cfg(feature = "testing")]
+pub mod sandbox;
+#[cfg(not(feature = "testing"))]
+mod setup;
+#[cfg(feature = "testing")]
+pub mod setup;
+#[cfg(not(feature = "testing"))]
+mod store;
+#[cfg(feature = "testing")]
+pub mod store;
+#[cfg(not(feature = "testing"))]
+mod telemetry;
+#[cfg(feature = "testing")]
+pub mod telemetry;
+#[cfg(not(feature = "testing"))]
+mod twitch;
+#[cfg(feature = "testing")]
 pub mod twitch;
+#[cfg(not(feature = "testing"))]
+mod vault;
+#[cfg(feature = "testing")]
 pub mod vault;

@@ -19,7 +19,7 @@ use super::notices::Notices;
 use crate::admission::{Admission, Permit};
 use crate::config::FuseConfig;
 use crate::domain::id::{InvocationId, Login, MessageId, ModuleName, Origin};
-use crate::domain::message::{ChatMessage, OutgoingMessage, Reply};
+use crate::domain::message::{ChatMessage, Reply};
 use crate::domain::ports::Clock;
 use crate::domain::report::Outcome;
 use crate::domain::tally::Tally;
@@ -138,7 +138,11 @@ impl Dispatch {
     }
 
     /// Answers a message and returns the messages to send, without sending them; or why there is no answer.
-    pub async fn answer(self: &Arc<Self>, message: ChatMessage) -> Result<Vec<OutgoingMessage>, NoAnswer> {
+    #[cfg(any(test, feature = "testing"))]
+    pub async fn answer(
+        self: &Arc<Self>,
+        message: ChatMessage,
+    ) -> Result<Vec<crate::domain::message::OutgoingMessage>, NoAnswer> {
         let accepted = self.acceptance.accept(message)?;
         let Some(entry) = self.admission.enter(accepted.claim()) else {
             self.answering.decline(accepted);

@@ -25,6 +25,7 @@ pub enum Standing {
     OtherChannel,
     /// With a session of the channel's creator; if the path has no channel, with any creator's session. No session acts
     /// as the operator.
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "sessions come with the log-in"))]
     Session,
 }
 

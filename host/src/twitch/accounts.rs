@@ -107,6 +107,10 @@ impl Accounts {
 
     /// Stops an account, after a bounded time in which it sends the messages that wait. Returns what it used of
     /// Twitch's limits; `None` if there is no such account.
+    #[cfg_attr(
+        not(feature = "testing"),
+        expect(dead_code, reason = "accounts are paused and removed by the API that comes with log-ins")
+    )]
     pub async fn remove(&self, account: &BotAccount) -> Option<UsedLimits> {
         let mut removed = self.find(account)?;
         self.listed.send_modify(|known| *known = known.iter().filter(|other| !other.is(account)).cloned().collect());
@@ -118,10 +122,18 @@ impl Accounts {
 
     /// Disconnects the account until `resume`: it joins and sends nothing, and waiting messages become stale. Returns
     /// false if there is no such account.
+    #[cfg_attr(
+        not(feature = "testing"),
+        expect(dead_code, reason = "accounts are paused and removed by the API that comes with log-ins")
+    )]
     pub fn pause(&self, account: &BotAccount) -> bool {
         self.find(account).map(|account| account.pause.send_replace(true)).is_some()
     }
 
+    #[cfg_attr(
+        not(feature = "testing"),
+        expect(dead_code, reason = "accounts are paused and removed by the API that comes with log-ins")
+    )]
     pub fn resume(&self, account: &BotAccount) -> bool {
         self.find(account).map(|account| account.pause.send_replace(false)).is_some()
     }

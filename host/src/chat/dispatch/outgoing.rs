@@ -42,6 +42,7 @@ pub struct Progress {
 }
 
 impl Progress {
+    #[cfg(any(test, feature = "testing"))]
     pub fn is_idle(self) -> bool {
         self.taken == self.settled
     }

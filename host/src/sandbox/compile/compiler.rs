@@ -28,7 +28,9 @@ use crate::config::SandboxConfig;
 use crate::domain::manifest::SizeClass;
 use crate::sandbox::run::limits::Walls;
 
-pub use self::child::{run_child, run_child_with};
+pub use self::child::run_child;
+#[cfg(feature = "testing")]
+pub use self::child::run_child_with;
 pub use self::queue::Uploader;
 
 /// A child's wall time limit, as a multiple of its processor time limit. A child gives way to all other processes: with
