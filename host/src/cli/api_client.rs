@@ -23,7 +23,7 @@ use crate::config::environment;
 use crate::domain::server::ServerAddress;
 use crate::http::shapes::page::Listed;
 use crate::http::shapes::problem::Problem;
-use crate::net::plain::{Body, FetchError, PlainClient, read_whole};
+use crate::net::plain::{Body, FetchError, PlainClient};
 use crate::net::server::Server;
 
 /// The address where a host listens by default.
@@ -185,14 +185,15 @@ impl ApiClient {
     /// # Errors
     /// As with [`ApiClient::ask`].
     pub(super) async fn listen(&self, path: &str) -> anyhow::Result<EventStream> {
-        let opened = self.client()?.open(self.request(Question::new(Method::GET, path))?).await;
+        let client = self.client()?;
+        let opened = client.open(self.request(Question::new(Method::GET, path))?).await;
         let response = opened.map_err(|error| self.explain(error))?;
         let kind = response.headers().get(CONTENT_TYPE);
         let is_stream = kind.is_some_and(|kind| kind.as_bytes().starts_with(EVENT_STREAM));
         if response.status().is_success() && is_stream {
             return Ok(EventStream::new(response.into_body()));
         }
-        Err(refusal(&read_answer(&read_whole(response, MOST_ANSWERED).await?), &self.url))
+        Err(refusal(&read_answer(&client.read_whole(response, MOST_ANSWERED).await?), &self.url))
     }
 
     /// # Errors

@@ -52,7 +52,7 @@ pub struct GuardedRequest<'a> {
     /// Path and query.
     pub target: &'a str,
     pub method: Method,
-    /// Without headers of the connection, such as Host, which the client adds.
+    /// HOST, USER_AGENT and CONNECTION are the client's own, whatever is here.
     pub headers: HeaderMap,
     pub body: Bytes,
 }
@@ -163,7 +163,11 @@ fn write_request(parts: GuardedRequest<'_>) -> Result<Request<Full<Bytes>>, Exch
     headers.insert(HOST, host);
     headers.insert(USER_AGENT, HeaderValue::from_static(OWN_NAME));
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    headers.extend(parts.headers);
+    let mut others = parts.headers;
+    for own in headers.keys() {
+        others.remove(own);
+    }
+    headers.extend(others);
     Ok(request)
 }
 
@@ -215,4 +219,22 @@ fn untrusted(error: &io::Error) -> ExchangeError {
 
 fn unreachable(why: &str) -> ExchangeError {
     ExchangeError::Unreachable(why.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_cannot_overwrite_the_clients_own_headers() {
+        let names = [HOST, USER_AGENT, CONNECTION, LOCATION];
+        let headers = names.map(|name| (name, HeaderValue::from_static("other"))).into_iter().collect();
+        let asker = "dice".parse().unwrap();
+        let (method, body) = (Method::GET, Bytes::new());
+        let request = GuardedRequest { asker: &asker, host: "a.example", target: "/", method, headers, body };
+        let request = write_request(request).unwrap();
+        let written: Vec<_> = request.headers().iter().map(|(name, value)| (name, value.to_str().unwrap())).collect();
+        let expected = [(&HOST, "a.example"), (&USER_AGENT, OWN_NAME), (&CONNECTION, "close"), (&LOCATION, "other")];
+        assert_eq!(written, expected);
+    }
 }

@@ -54,7 +54,7 @@ impl PlainClient {
 
     /// Fetches the whole answer. A body of more than `most_bytes` is an error.
     pub async fn fetch(&self, request: Request<Body>, most_bytes: usize) -> Result<Response<Bytes>, FetchError> {
-        let fetched = async { read_whole(self.send(request).await?, most_bytes).await };
+        let fetched = async { collect(self.send(request).await?, most_bytes).await };
         timeout(self.answered_within, fetched).await.map_err(FetchError::Late)?
     }
 
@@ -63,12 +63,23 @@ impl PlainClient {
         timeout(self.answered_within, self.send(request)).await.map_err(FetchError::Late)?
     }
 
+    /// An opened answer with its whole body, which has `most_bytes` at most.
+    pub async fn read_whole(
+        &self,
+        response: Response<Received>,
+        most_bytes: usize,
+    ) -> Result<Response<Bytes>, FetchError> {
+        timeout(self.answered_within, collect(response, most_bytes)).await.map_err(FetchError::Late)?
+    }
+
     async fn send(&self, mut request: Request<Body>) -> Result<Response<Received>, FetchError> {
         let stream = self.server.dial().await.map_err(FetchError::Connect)?;
         let handshake = hyper::client::conn::http1::handshake(TokioIo::new(ReadOn::new(stream))).await;
         let (mut sender, connection) = handshake.map_err(FetchError::Http)?;
         let connection = AbortOnDropHandle::new(tokio::spawn(async move { drop(connection.await) }));
-        request.headers_mut().insert(HOST, self.authority.clone());
+        // The first header, as RFC 9110 wants it in 7.2.
+        let others = std::mem::replace(request.headers_mut(), [(HOST, self.authority.clone())].into_iter().collect());
+        request.headers_mut().extend(others);
         let answer = sender.send_request(request).await.map_err(FetchError::Http)?;
         let hold = move |frame| {
             let _connection = &connection;
@@ -78,9 +89,38 @@ impl PlainClient {
     }
 }
 
-/// Reads the whole body. A body of more than `most_bytes` is an error.
-pub async fn read_whole(response: Response<Received>, most_bytes: usize) -> Result<Response<Bytes>, FetchError> {
+async fn collect(response: Response<Received>, most_bytes: usize) -> Result<Response<Bytes>, FetchError> {
     let (head, body) = response.into_parts();
     let body = Limited::new(body, most_bytes).collect().await.map_err(FetchError::Body)?;
     Ok(Response::from_parts(head, body.to_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Empty;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::domain::server::{Authorities, ServerAddress};
+
+    #[tokio::test]
+    async fn the_host_is_named_first_and_an_opened_answer_that_trickles_is_late() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let address = ServerAddress { is_tls: false, host: "127.0.0.1".to_owned(), port };
+        let client =
+            PlainClient::new(Server::new(address, Authorities::default()).unwrap(), Duration::from_millis(200));
+        let request = Request::get("/").header("accept", "a").body(Empty::new().boxed()).unwrap();
+        let answer = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = [0; 1024];
+            let length = stream.read(&mut head).await.unwrap();
+            stream.write_all(b"HTTP/1.1 503 Unavailable\r\ncontent-length: 9\r\n\r\n{").await.unwrap();
+            (stream, String::from_utf8_lossy(&head[..length]).into_owned())
+        };
+        let (opened, (_stream, head)) = tokio::join!(client.open(request), answer);
+        assert_eq!(head, format!("GET / HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\naccept: a\r\n\r\n"));
+        assert!(matches!(client.read_whole(opened.unwrap(), 100).await, Err(FetchError::Late(_))));
+    }
 }
