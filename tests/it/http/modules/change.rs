@@ -123,6 +123,21 @@ async fn nobody_elses_versions_are_changed() {
 }
 
 #[tokio::test]
+async fn a_wrong_query_or_body_is_refused_before_a_wrong_path() {
+    let site = Site::open().await;
+    for (request, body, expected) in [
+        ("DELETE /api/v1/modules/Echo!?force=yes", "", "400 invalid_query"),
+        ("DELETE /api/v1/modules/Echo!?force=true", "", "400 invalid_path"),
+        ("POST /api/v1/modules/Echo!/rollback", "{", "400 invalid_body"),
+        ("POST /api/v1/modules/Echo!/rollback", r#"{"to": "one"}"#, "400 invalid_path"),
+        ("POST /api/v1/modules/Echo!/canary/promote", "", "400 invalid_path"),
+    ] {
+        assert_eq!(code(&site.send(request, &site.operator, &[], body).await), expected, "{request}");
+    }
+    site.close().await;
+}
+
+#[tokio::test]
 async fn a_bad_version_is_off_the_air_in_one_request() {
     let site = with_versions(&["0.1.0", "0.2.0", "0.3.0"]).await;
     let roll = |body: &'static str| {

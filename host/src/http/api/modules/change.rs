@@ -25,7 +25,8 @@ use crate::modules::plan::Action;
 pub(super) struct ChangeRequest {
     api: Arc<Api>,
     principal: Principal,
-    name: ModuleName,
+    /// Parsed by the handler, after query and body: what is wrong with those is refused first.
+    path: ModulePath,
 }
 
 impl FromRequestParts<Arc<Api>> for ChangeRequest {
@@ -33,7 +34,7 @@ impl FromRequestParts<Arc<Api>> for ChangeRequest {
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, ApiError> {
         let Path(path) = Path::<ModulePath>::from_request_parts(parts, api).await?;
-        Ok(ChangeRequest { api: api.clone(), principal: Principal::of(&parts.extensions)?, name: path.parse()? })
+        Ok(ChangeRequest { api: api.clone(), principal: Principal::of(&parts.extensions)?, path })
     }
 }
 
@@ -48,7 +49,8 @@ impl ChangeRequest {
         action: Action,
         is_as_read: impl FnOnce(&Listed) -> bool + Send + 'static,
     ) -> Result<Response, ApiError> {
-        let ChangeRequest { api, principal, name } = self;
+        let ChangeRequest { api, principal, path } = self;
+        let name: ModuleName = path.parse()?;
         let (by, stamp) = (principal.powers(), principal.stamp(api.now().wall));
         let fates = api.versions.change(name.clone(), action, is_as_read, by, stamp).await?;
         report(&api, &name, &fates);
@@ -114,6 +116,7 @@ pub(super) async fn withdraw_module(
     request: ChangeRequest,
     Query(ForceQuery { force }): Query<ForceQuery>,
 ) -> Result<Response, ApiError> {
+    request.path.parse()?;
     request.require_force(force)?;
     request.change(Action::WithdrawAll { is_forced: force }).await
 }
@@ -158,6 +161,7 @@ pub(super) async fn restore_version(
     )
 )]
 pub(super) async fn roll_back(request: ChangeRequest, Json(wish): Json<RollbackWish>) -> Result<Response, ApiError> {
+    request.path.parse()?;
     let to = wish.to.map(|to| to.parse()).transpose();
     let to = to.map_err(|_| ApiError::wrong("to", "must be a semantic version such as 1.2.0"))?;
     request.change(Action::RollBack { to }).await
@@ -187,9 +191,10 @@ pub(super) async fn set_canary(
     if_match: IfMatch,
     Json(wanted): Json<NewCanary>,
 ) -> Result<Response, ApiError> {
+    let name = request.path.parse()?;
     let canary = parse_canary(&wanted)?;
     let catalogue = request.api.setup.catalogue();
-    if_match.check(revision_of(find_listed(&catalogue, &request.name)?, &request.principal))?;
+    if_match.check(revision_of(find_listed(&catalogue, &name)?, &request.principal))?;
     let seen_by = request.principal.clone();
     // A concurrent change may come after the check above, so the change checks again.
     let is_as_read = move |listed: &Listed| if_match.check(revision_of(listed, &seen_by)).is_ok();

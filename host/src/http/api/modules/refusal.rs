@@ -84,4 +84,32 @@ mod tests {
         assert_eq!(told(&CompileError::Killed), (503, Some("30".to_owned())));
         assert_eq!(told(&CompileError::CompileTime), (422, None));
     }
+
+    /// `sandbox` counts what is refused by the same codes.
+    #[test]
+    fn an_error_of_the_compiler_has_one_code() {
+        let text = String::new;
+        for error in [
+            CompileError::TooLarge(16),
+            CompileError::SizeClass,
+            CompileError::Precompiled,
+            CompileError::Invalid(text()),
+            CompileError::TooComplex(text()),
+            CompileError::Contract(text()),
+            CompileError::ContractVersion(text()),
+            CompileError::UnknownImports(text()),
+            CompileError::CompileTime,
+            CompileError::CompileMemory,
+            CompileError::Killed,
+            CompileError::BudgetSpent(Duration::ZERO),
+            CompileError::Compiler(text()),
+            CompileError::Run(InvokeError::Cpu),
+            CompileError::Info(text()),
+            CompileError::Busy,
+        ] {
+            assert_eq!(refuse_component(&error, "").refusal().code, error.code());
+        }
+        // A client learns no more than that it was not its fault.
+        assert_eq!(refuse_component(&CompileError::Host(text()), "").refusal(), INTERNAL);
+    }
 }
