@@ -20,6 +20,7 @@ mod compile_module;
 mod config_file;
 mod demo;
 mod event_stream;
+mod lenient;
 mod local_host;
 mod logging;
 mod module;

@@ -17,8 +17,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::event_stream::EventStream;
+use super::lenient;
 use crate::config::environment;
 use crate::domain::server::ServerAddress;
 use crate::http::shapes::page::Listed;
@@ -102,9 +104,9 @@ pub(super) struct Answer {
 
 impl Answer {
     /// # Errors
-    /// If the body does not have the shape of `T`.
-    pub(super) fn read<T: DeserializeOwned>(&self) -> anyhow::Result<T> {
-        T::deserialize(&self.body).context(ANOTHER_VERSION)
+    /// If the body does not have the shape of `T`, even with empty values for missing fields.
+    pub(super) fn read<T: DeserializeOwned + ToSchema>(&self) -> anyhow::Result<T> {
+        lenient::read(self.body.clone()).context(ANOTHER_VERSION)
     }
 }
 
@@ -198,17 +200,19 @@ impl ApiClient {
 
     /// # Errors
     /// As with [`ApiClient::ask`], and if the body does not have the shape of `T`.
-    pub(super) async fn get<T: DeserializeOwned>(&self, path: impl Into<String>) -> anyhow::Result<T> {
+    pub(super) async fn get<T: DeserializeOwned + ToSchema>(&self, path: impl Into<String>) -> anyhow::Result<T> {
         self.ask(Question::new(Method::GET, path)).await?.read()
     }
 
     /// Fetches all pages of a list; `path` may have a query of its own.
-    pub(super) async fn list<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Vec<T>> {
+    pub(super) async fn list<T: DeserializeOwned + ToSchema>(&self, path: &str) -> anyhow::Result<Vec<T>> {
         let (mut items, mut cursor) = (Vec::new(), String::new());
         let joint = if path.contains('?') { '&' } else { '?' };
         loop {
-            let page: Listed<T> = self.get(format!("{path}{joint}limit=100{cursor}")).await?;
-            items.extend(page.items);
+            let page: Listed<Value> = self.get(format!("{path}{joint}limit=100{cursor}")).await?;
+            for item in page.items {
+                items.push(lenient::read(item).context(ANOTHER_VERSION)?);
+            }
             match page.next_cursor {
                 // The host's cursors need no escapes. A cursor with other characters could change the rest of the
                 // request.
@@ -301,9 +305,12 @@ pub(super) fn encode(text: &str) -> String {
 
 /// The error for a refusal. Its texts are escaped, because they are shown on a terminal and could move the cursor.
 fn refusal(answer: &Answer, url: &ApiUrl) -> anyhow::Error {
-    let Ok(Problem { detail, code, errors, .. }) = answer.read() else {
-        return anyhow::anyhow!("{}", explain_stranger(answer, url));
-    };
+    let stranger = || anyhow::anyhow!("{}", explain_stranger(answer, url));
+    let Ok(Problem { title, detail, code, errors, .. }) = answer.read() else { return stranger() };
+    let detail = if detail.is_empty() { title } else { detail };
+    if code.is_empty() || detail.is_empty() {
+        return stranger();
+    }
     let errors = errors.iter().map(|wrong| format!("\n  {}: {}", escape(&wrong.field), escape(&wrong.detail)));
     HostRefusal { code: escape(&code), detail: escape(&detail), errors: errors.collect() }.into()
 }
@@ -341,11 +348,13 @@ fn escape(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use serde_json::json;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::cli::channel_name::find_channel_id;
 
     #[test]
     fn an_address_has_a_scheme_a_host_and_nothing_below() {
@@ -362,14 +371,20 @@ mod tests {
 
     #[test]
     fn a_refusal_is_shown_in_the_hosts_words() {
-        let body = serde_json::json!({
-            "type": "urn:twitchy:problem:version_exists", "title": "Conflict", "status": 409,
-            "detail": "the host's 1.0.0 is there\u{1b}[2J", "code": "version_exists",
-        });
         let url = "https://bot.example.com".parse().unwrap();
-        let answer = Answer { status: StatusCode::CONFLICT, etag: None, server: None, body, is_json: true };
-        let expected = r"the host refuses: the host's 1.0.0 is there\u{1b}[2J (version_exists)";
-        assert_eq!(format!("{:#}", refusal(&answer, &url)), expected);
+        let told = |body: Value| {
+            let answer = Answer { status: StatusCode::CONFLICT, etag: None, server: None, body, is_json: true };
+            format!("{:#}", refusal(&answer, &url))
+        };
+        let body = json!({ "detail": "the host's 1.0.0 is there\u{1b}[2J", "code": "version_exists" });
+        assert_eq!(told(body), r"the host refuses: the host's 1.0.0 is there\u{1b}[2J (version_exists)");
+        let body = json!({ "title": "Conflict", "code": "version_exists", "errors": null });
+        assert_eq!(told(body), "the host refuses: Conflict (version_exists)");
+        let body = json!({ "detail": "No.", "code": "invalid_values", "errors": [{ "field": "to" }] });
+        assert_eq!(told(body), "the host refuses: No. (invalid_values)\n  to: ");
+        for body in [json!({ "detail": "No." }), json!({ "code": "no" })] {
+            assert!(told(body).starts_with("not the host"));
+        }
     }
 
     #[tokio::test]
@@ -404,26 +419,45 @@ mod tests {
 
     /// The error of a request that gets `answer`.
     async fn ask_one_that_says(answer: &'static [u8]) -> String {
+        let asked = with_host(answer, async |client| client.ask(Question::new(Method::GET, "/")).await).await;
+        format!("{:#}", asked.unwrap_err())
+    }
+
+    /// What `ask` returns, given a host that answers its one request with this JSON.
+    pub(in crate::cli) async fn with_json_host<T>(body: &Value, ask: impl AsyncFnOnce(&ApiClient) -> T) -> T {
+        let body = body.to_string();
+        let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        with_host(answer.as_bytes(), ask).await
+    }
+
+    async fn with_host<T>(answer: &[u8], ask: impl AsyncFnOnce(&ApiClient) -> T) -> T {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
         let client = ApiClient { url, key: SecretString::from("key") };
-        let question = Question::new(Method::GET, "/");
         let say = async {
             let (mut stream, _) = listener.accept().await.unwrap();
             assert_ne!(stream.read(&mut [0; 1024]).await.unwrap(), 0);
             stream.write_all(answer).await.unwrap();
         };
-        format!("{:#}", tokio::join!(client.ask(question), say).0.unwrap_err())
+        tokio::join!(ask(&client), say).0
+    }
+
+    #[tokio::test]
+    async fn a_channel_is_found_by_its_id_and_its_names_alone() {
+        let body = json!({ "items": [{ "id": "100", "login": "shop", "display_name": "Shop" }] });
+        let shop = "shop".parse().unwrap();
+        let found = with_json_host(&body, async |client| find_channel_id(&shop, client).await).await;
+        assert_eq!(found.unwrap().to_string(), "100");
     }
 
     /// A proxy with a limit of its own answers after the head and hangs up; the unread body then resets the connection.
     #[tokio::test]
     async fn a_refusal_is_read_though_the_rest_of_the_request_is_not_taken() {
         for answer in [
-            &b"HTTP/1.1 413 Payload Too Large\r\ncontent-length: 101\r\n\r\n\
-               {\"type\": \"urn\", \"title\": \"Too Large\", \"status\": 413, \"detail\": \"It is too large.\", \"code\": \"too_big\"}"[..],
+            &b"HTTP/1.1 413 Payload Too Large\r\ncontent-length: 49\r\n\r\n\
+               {\"detail\": \"It is too large.\", \"code\": \"too_big\"}"[..],
             b"HTTP/1.1 413 Payload Too Large\r\nconnection: close\r\n\r\n\
-              {\"type\": \"urn\", \"title\": \"Too Large\", \"status\": 413, \"detail\": \"It is too large.\", \"code\": \"too_big\"}",
+              {\"detail\": \"It is too large.\", \"code\": \"too_big\"}",
         ] {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();

@@ -29,7 +29,7 @@ use crate::domain::channel_name::ChannelName;
 use crate::domain::ports::SystemClock;
 use crate::domain::principal::KeyId;
 use crate::domain::timestamp::write_timestamp;
-use crate::http::shapes::key::{CreatedKey, Key, NewKey};
+use crate::http::shapes::key::{Key, NewKey};
 use crate::http::shapes::page::Listed;
 use crate::store::{OpenStoreError, Store};
 
@@ -233,9 +233,9 @@ async fn ask_host(client: &ApiClient, action: &Action) -> anyhow::Result<()> {
             let scopes = find_scopes(client, scope).await?;
             let wanted = new_key(name, scopes, *expires, role.as_deref(), SystemTime::now());
             let create = Question::new(Method::POST, "/api/v1/keys").with_json(&wanted);
-            let made = client.ask(create).await?.read::<CreatedKey>();
-            let made = made.context("the host made a key and does not show it")?;
-            output::print(format!("{}\n", made.secret))?;
+            let made = client.ask(create).await?.body;
+            let secret = made["secret"].as_str().context("the host made a key and does not show it")?;
+            output::print(format!("{secret}\n"))?;
         }
         Action::List { json, .. } => {
             print_keys(client.list("/api/v1/keys").await?, *json)?;

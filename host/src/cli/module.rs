@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use hyper::{Method, StatusCode};
-use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::api_client::{HostRefusal, Question};
 use super::channel_name::{find_channel_id, find_channel_ids};
@@ -300,7 +300,7 @@ impl Disable {
         let client = self.common.client()?;
         let path = path_in_channel(find_channel_id(&self.channel, &client).await?, &self.name);
         let answer = client.ask(Question::new(Method::DELETE, path)).await?;
-        self.common.show(&answer, |_: &IgnoredAny| format!("{} is off in {}\n", self.name, self.channel.describe()))
+        self.common.show(&answer, |_: &Value| format!("{} is off in {}\n", self.name, self.channel.describe()))
     }
 }
 
@@ -322,16 +322,14 @@ impl Rollback {
 
 #[cfg(test)]
 mod tests {
-    use serde::Serialize;
-
     use serde::de::DeserializeOwned;
     use serde_json::Value;
+    use utoipa::ToSchema;
 
-    /// A shape that says nothing but this.
-    pub(super) fn shaped<T: Default + Serialize + DeserializeOwned>(fields: Value) -> T {
-        let mut whole = serde_json::to_value(T::default()).unwrap();
-        let Value::Object(fields) = fields else { panic!("{fields}") };
-        whole.as_object_mut().unwrap().extend(fields);
-        serde_json::from_value(whole).unwrap()
+    use crate::cli::lenient;
+
+    /// The shape of an answer that has these fields alone.
+    pub(super) fn shaped<T: DeserializeOwned + ToSchema>(fields: Value) -> T {
+        lenient::read(fields).unwrap()
     }
 }

@@ -10,6 +10,7 @@ use crate::domain::id::{ChannelId, ModuleName};
 use hyper::Method;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Common {
@@ -26,7 +27,7 @@ impl Common {
     }
 
     /// The output for `answer`: its JSON with `--json`, otherwise a report for people.
-    pub(super) fn show<T: DeserializeOwned>(
+    pub(super) fn show<T: DeserializeOwned + ToSchema>(
         &self,
         answer: &Answer,
         report: impl FnOnce(&T) -> String,
@@ -35,7 +36,7 @@ impl Common {
     }
 
     /// Like [`Common::show`], for all pages of a list.
-    pub(super) async fn show_list<T: DeserializeOwned>(
+    pub(super) async fn show_list<T: DeserializeOwned + ToSchema>(
         &self,
         client: &ApiClient,
         path: &str,

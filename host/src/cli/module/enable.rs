@@ -1,18 +1,17 @@
 //! `twitchy module enable`: the wanted state is the module's present state in the channel plus the arguments.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context, anyhow};
 use hyper::Method;
+use serde_json::{Value, json};
 
 use super::asking::{Common, path_in_channel};
 use super::report;
 use crate::cli::api_client::{ApiClient, Question};
 use crate::cli::channel_name::find_channel_id;
-use crate::cli::output;
+use crate::cli::{lenient, output};
 use crate::domain::channel_name::ChannelName;
 use crate::domain::id::ModuleName;
-use crate::http::shapes::channel_module::{ChannelModule, LATEST, ModuleGrants, WantedModule};
+use crate::http::shapes::channel_module::{ChannelModule, LATEST, ModuleGrants};
 use crate::http::shapes::module::VersionDetail;
 use crate::modules::consent::enable::{AgreeError, Standing, agree};
 
@@ -72,7 +71,8 @@ impl Enable {
             Some(version) => Some(self.fetch_version(&client, version).await?),
             None => None,
         };
-        let wanted = self.plan(&there, named.as_ref()).map_err(|error| self.refuse(error))?;
+        let raw = lenient::fill_in::<ChannelModule>(answer.body.clone());
+        let wanted = self.plan(&there, &raw, named.as_ref()).map_err(|error| self.refuse(error))?;
         let answer = client.ask(Question::new(Method::PUT, path).with_json(&wanted).if_match(answer.etag)).await?;
         if self.common.json {
             return output::to_json(&answer.body);
@@ -105,26 +105,33 @@ impl Enable {
         version.http_hosts.into_iter().filter(|host| !module.grants.http_hosts.contains(host)).collect()
     }
 
-    /// The present state, enabled, with the arguments' changes. `named` is the wanted version if `there` describes
-    /// another.
-    fn plan(&self, there: &ChannelModule, named: Option<&VersionDetail>) -> Result<WantedModule, AgreeError> {
+    /// The present state, enabled, with the arguments' changes. `raw` is `there` as the host sent it: the request replaces
+    /// the whole set-up, so it repeats the fields that only a newer host knows. `named` is the wanted version if `there`
+    /// describes another.
+    fn plan(&self, there: &ChannelModule, raw: &Value, named: Option<&VersionDetail>) -> Result<Value, AgreeError> {
         let agreed = agree(self.compare(there, named), &self.grant, self.accept)?;
-        let mut settings = there.settings.clone();
-        settings.extend(self.set.iter().cloned());
-        let mut commands = there.commands.clone();
-        for (command, _) in &self.word {
-            let words = self.word.iter().filter(|(of, _)| of == command).map(|(_, word)| word.clone());
-            commands.entry(command.clone()).or_default().aliases = Some(words.collect());
+        let mut wanted = json!({ "enabled": true, "accept": agreed.accept });
+        for field in ["version", "grants", "settings", "commands"] {
+            wanted[field] = raw[field].clone();
         }
-        Ok(WantedModule {
-            enabled: true,
-            version: self.version.as_ref().unwrap_or(&there.state.version).clone(),
-            grants: self.add_grants(&there.grants, &agreed.added, named),
-            accept: agreed.accept.map(str::to_owned),
-            settings,
-            secrets: BTreeMap::new(),
-            commands,
-        })
+        if let Some(version) = &self.version {
+            wanted["version"] = json!(version);
+        }
+        match self.add_grants(&there.grants, &agreed.added, named) {
+            Some(grants) => {
+                wanted["grants"]["capabilities"] = json!(grants.capabilities);
+                wanted["grants"]["http_hosts"] = json!(grants.http_hosts);
+            }
+            None => wanted["grants"] = Value::Null,
+        }
+        for (key, value) in &self.set {
+            wanted["settings"][key] = json!(value);
+        }
+        for (command, _) in &self.word {
+            let words = self.word.iter().filter(|(of, _)| of == command).map(|(_, word)| word.as_str());
+            wanted["commands"][command]["aliases"] = words.collect();
+        }
+        Ok(wanted)
     }
 
     fn compare<'a>(&self, there: &'a ChannelModule, named: Option<&'a VersionDetail>) -> Standing<'a> {
@@ -190,7 +197,6 @@ fn add_texts<'a>(list: &mut Vec<String>, added: impl Iterator<Item = &'a str>) {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use serde_json::{Value, json};
 
     use super::*;
     use crate::cli::module::Action;
@@ -209,13 +215,10 @@ mod tests {
         }
     }
 
-    fn plan(line: &str, there: &Value, named: Option<&VersionDetail>) -> anyhow::Result<WantedModule> {
+    fn plan(line: &str, there: &Value, named: Option<&VersionDetail>) -> anyhow::Result<Value> {
         let enable = enable(line);
-        enable.plan(&shaped(there.clone()), named).map_err(|error| enable.refuse(error))
-    }
-
-    fn grants(fields: Value) -> Option<ModuleGrants> {
-        serde_json::from_value(fields).unwrap()
+        let raw = lenient::fill_in::<ChannelModule>(there.clone());
+        enable.plan(&shaped(there.clone()), &raw, named).map_err(|error| enable.refuse(error))
     }
 
     #[test]
@@ -226,26 +229,43 @@ mod tests {
             "missing_grants": ["http"],
         });
         let line = "twitchy enable dice --channel 100 --grant all --web-host a.example --version 1.2.0";
-        let zero = json!({ "per_invocation": "0", "per_chatter": "0", "per_day": "0" });
         let expected = json!({
             "enabled": true, "version": "1.2.0", "settings": { "sides": "8" }, "commands": { "roll": { "role": "vip" } },
             "grants": {
-                "capabilities": ["storage", "http"], "http_hosts": ["a.example"], "treasury": zero,
-                "payments": { "per_invocation": "0", "per_chatter": "0", "per_day": "5" },
+                "capabilities": ["storage", "http"], "http_hosts": ["a.example"], "payments": { "per_day": "5" },
             },
             "accept": null,
         });
-        assert_eq!(serde_json::to_value(plan(line, &there, None).unwrap()).unwrap(), expected);
+        assert_eq!(plan(line, &there, None).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_only_a_newer_host_knows_is_sent_back() {
+        let there = json!({
+            "version": "latest", "missing_grants": ["http"], "settings": {},
+            "grants": {
+                "capabilities": ["storage"], "http_hosts": [], "rate": "9",
+                "payments": { "per_day": "5", "per_week": "7" },
+            },
+            "commands": { "roll": { "role": "vip", "streak": 3 }, "toss": { "streak": 4 } },
+        });
+        let line = "twitchy enable dice --channel 100 --grant all --word roll=dice";
+        let wanted = plan(line, &there, None).unwrap();
+        let payments = json!({ "per_day": "5", "per_week": "7" });
+        let grants =
+            json!({ "capabilities": ["storage", "http"], "http_hosts": [], "rate": "9", "payments": payments });
+        let commands = json!({ "roll": { "role": "vip", "streak": 3, "aliases": ["dice"] }, "toss": { "streak": 4 } });
+        assert_eq!((&wanted["grants"], &wanted["commands"]), (&grants, &commands));
     }
 
     #[test]
     fn a_version_that_waits_is_accepted_by_saying_so() {
         let there = json!({ "waiting": { "version": "2.0.0", "asks_more": [] } });
-        let accept = |line: &str| plan(line, &there, None).unwrap().accept;
-        assert_eq!(accept("twitchy enable dice --channel 100"), None);
-        assert_eq!(accept("twitchy enable dice --channel 100 --accept").as_deref(), Some("2.0.0"));
-        assert_eq!(accept("twitchy enable dice --channel 100 --accept --version 2.0.0"), None);
-        assert_eq!(accept("twitchy enable dice --channel 100 --grant all").as_deref(), Some("2.0.0"));
+        let accept = |line: &str| plan(line, &there, None).unwrap()["accept"].clone();
+        assert_eq!(accept("twitchy enable dice --channel 100"), Value::Null);
+        assert_eq!(accept("twitchy enable dice --channel 100 --accept"), "2.0.0");
+        assert_eq!(accept("twitchy enable dice --channel 100 --accept --version 2.0.0"), Value::Null);
+        assert_eq!(accept("twitchy enable dice --channel 100 --grant all"), "2.0.0");
     }
 
     #[test]
@@ -269,10 +289,10 @@ mod tests {
         let older = "twitchy enable dice --channel 100 --version 1.0.0";
         assert_eq!(enable(older).find_named(&shaped(there.clone())), Some("1.0.0"));
         let wanted = plan(older, &there, Some(&version(&["log"]))).unwrap();
-        assert_eq!((wanted.version.as_str(), wanted.grants), ("1.0.0", None));
+        assert_eq!((&wanted["version"], &wanted["grants"]), (&json!("1.0.0"), &Value::Null));
         let line = "twitchy enable dice --channel 100 --version 1.1.0 --grant all";
         let wanted = plan(line, &there, Some(&version(&["log", "storage"]))).unwrap();
-        assert_eq!(wanted.grants, grants(json!({ "capabilities": ["storage"] })));
+        assert_eq!(wanted["grants"], json!({ "capabilities": ["storage"], "http_hosts": [] }));
     }
 
     #[test]
@@ -284,8 +304,8 @@ mod tests {
         let line = "twitchy enable dice --channel 100 --version latest --grant all";
         assert_eq!(enable(line).find_named(&shaped(there.clone())), Some("1.1.0"));
         let wanted = plan(line, &there, Some(&version(&["storage"]))).unwrap();
-        assert_eq!(wanted.accept.as_deref(), Some("1.1.0"));
-        assert_eq!(wanted.grants, grants(json!({ "capabilities": ["storage"] })));
+        assert_eq!(wanted["accept"], "1.1.0");
+        assert_eq!(wanted["grants"], json!({ "capabilities": ["storage"], "http_hosts": [] }));
     }
 
     #[test]
@@ -300,7 +320,8 @@ mod tests {
         let line = "twitchy enable dice --channel 100 --version latest";
         for there in [there(true, &[]), there(false, &["storage"])] {
             let wanted = turn(line, &there).unwrap();
-            assert_eq!((wanted.version.as_str(), wanted.accept, wanted.grants), ("latest", None, None));
+            let [version, accept, grants] = ["version", "accept", "grants"].map(|field| &wanted[field]);
+            assert_eq!((version, accept, grants), (&json!("latest"), &Value::Null, &Value::Null));
             let half = turn(&format!("{line} --accept"), &there).unwrap_err().to_string();
             assert_eq!(half, "dice asks for http; if you agree, say so: --grant http");
         }
@@ -315,7 +336,8 @@ mod tests {
         });
         let line = "twitchy enable dice --channel 100 --version 1.1.0 --grant storage";
         let wanted = plan(line, &there, Some(&version(&["storage"]))).unwrap();
-        assert_eq!(wanted.grants, grants(json!({ "capabilities": ["storage"], "payments": { "per_day": "5" } })));
+        let expected = json!({ "capabilities": ["storage"], "http_hosts": [], "payments": { "per_day": "5" } });
+        assert_eq!(wanted["grants"], expected);
     }
 
     #[test]
@@ -333,7 +355,7 @@ mod tests {
             "settings": { "sides": "8", "bonus": "1" }, "commands": { "roll": { "role": "vip", "aliases": ["old"] } },
         });
         let line = "twitchy enable dice --channel 100 --set sides=20 --word roll=bones --word roll=dice";
-        let wanted = serde_json::to_value(plan(line, &there, None).unwrap()).unwrap();
+        let wanted = plan(line, &there, None).unwrap();
         assert_eq!(wanted["settings"], json!({ "sides": "20", "bonus": "1" }));
         assert_eq!(wanted["commands"], json!({ "roll": { "role": "vip", "aliases": ["bones", "dice"] } }));
     }

@@ -4,19 +4,22 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use hyper::Method;
+use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use super::asking::Common;
 use super::report::text;
-use crate::cli::api_client::{ANOTHER_VERSION, ApiClient, is_plain};
+use crate::cli::api_client::{ANOTHER_VERSION, ApiClient, Question, is_plain};
 use crate::cli::channel_name::find_channel_id;
 use crate::cli::event_stream::SentEvent;
+use crate::cli::lenient;
 use crate::cli::output::{self, Reader};
 use crate::domain::channel_name::ChannelName;
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::http::shapes::channel::Channel;
 use crate::http::shapes::event::InvocationEvent;
-use crate::http::shapes::log::{LogLine, LogLines};
+use crate::http::shapes::log::LogLine;
 
 /// The least time between two requests for new lines. Without it, a busy module would use up the key's rate limit.
 const ASKED_EVERY: Duration = Duration::from_millis(250);
@@ -120,18 +123,20 @@ impl Reading<'_> {
     }
 
     /// The next page of lines, and whether it is the last one so far.
-    async fn read_page(&mut self) -> anyhow::Result<(Vec<LogLine>, bool)> {
+    async fn read_page(&mut self) -> anyhow::Result<(Vec<Value>, bool)> {
         let cursor = self.cursor.as_ref().map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
-        let page: LogLines = self.client.get(format!("{}{cursor}", self.path)).await?;
-        let later = Some(page.later_cursor).filter(|later| later.bytes().all(is_plain));
-        self.cursor = Some(later.context(ANOTHER_VERSION)?);
-        Ok((page.items, page.next_cursor.is_none()))
+        let page = self.client.ask(Question::new(Method::GET, format!("{}{cursor}", self.path))).await?.body;
+        let later = page["later_cursor"].as_str().filter(|later| later.bytes().all(is_plain));
+        self.cursor = Some(later.context(ANOTHER_VERSION)?.to_owned());
+        let lines = page["items"].as_array().context(ANOTHER_VERSION)?;
+        Ok((lines.clone(), page["next_cursor"].is_null()))
     }
 
-    async fn print(&mut self, lines: &[LogLine]) -> anyhow::Result<Reader> {
+    /// As JSON, a line is the host's own: with the fields that a newer host adds.
+    async fn print(&mut self, lines: &[Value]) -> anyhow::Result<Reader> {
         let mut text = String::new();
         for line in lines {
-            text += &if self.is_json { format!("{}\n", serde_json::to_value(line)?) } else { self.show(line).await };
+            text += &if self.is_json { format!("{line}\n") } else { self.show(&lenient::read(line.clone())?).await };
         }
         output::print(text)
     }
@@ -152,6 +157,7 @@ impl Reading<'_> {
             Ok(id) => self.client.get::<Channel>(format!("/api/v1/channels/{id}")).await.ok(),
             Err(_) => None,
         };
+        let known = known.filter(|channel| !channel.login.is_empty());
         let name = known.map_or_else(|| id.to_owned(), |channel| format!("#{}", channel.login));
         self.channels.insert(id.to_owned(), name.clone());
         name
@@ -160,7 +166,22 @@ impl Reading<'_> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::cli::api_client::tests::with_json_host;
+
+    #[tokio::test]
+    async fn a_line_keeps_the_fields_that_a_newer_host_adds() {
+        let line = json!({ "text": "rolled 4", "new": 1 });
+        let page = json!({ "items": [line], "later_cursor": "7" });
+        let read = with_json_host(&page, async |client| {
+            let (path, channels) = ("/?limit=100".to_owned(), HashMap::new());
+            Reading { client, path, cursor: None, is_json: true, channels }.read_page().await
+        });
+        assert_eq!(read.await.unwrap(), (vec![line], true));
+        assert_eq!(lenient::read::<LogLine>(json!({ "text": "rolled 4" })).unwrap().text, "rolled 4");
+    }
 
     #[test]
     fn a_call_of_the_module_and_missed_events_are_worth_a_look() {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 /// The `version` of a channel that follows new versions.
@@ -113,7 +113,7 @@ pub struct StorageUse {
 }
 
 /// How a module is to be in a channel.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WantedModule {
     /// Enabling also restores a fuse that has blown.
@@ -133,7 +133,7 @@ pub struct WantedModule {
     #[schema(example = json!({ "sides": "20" }))]
     pub settings: BTreeMap<String, String>,
     /// By key; null forgets it. Those that are not named stay.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     #[schema(value_type = BTreeMap<String, Option<String>>)]
     pub secrets: BTreeMap<String, Option<Secret>>,
     /// By name.
@@ -206,15 +206,9 @@ pub struct StepBack {
     pub to: Option<String>,
 }
 
-/// A secret setting. Debug redacts it. It is serialized only by a client that enters it.
+/// A secret setting. Debug redacts it, and nothing serializes it.
 #[derive(Clone, Debug)]
 pub struct Secret(pub SecretString);
-
-impl Serialize for Secret {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.expose_secret().serialize(serializer)
-    }
-}
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -57,7 +57,7 @@ pub struct NewKey {
 }
 
 /// A key that was just made.
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct CreatedKey {
     /// The key itself. It is shown here and never again.
     #[schema(example = "twk_0123456789ab_...")]
