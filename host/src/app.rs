@@ -37,7 +37,7 @@ use crate::http::{build_router, serve};
 use crate::joining::JoinPolicy;
 use crate::net::server::Server;
 use crate::setup::defaults::NewChannelRules;
-use crate::store::host::audit::AuditKept;
+use crate::store::host::audit::AuditRetention;
 use crate::telemetry::log_queue::LostLines;
 use crate::telemetry::otlp::Exporter;
 use crate::telemetry::reading::Readings;
@@ -132,7 +132,7 @@ impl App {
         let server = Server::new(config.twitch.irc_server.clone(), environment::find_authorities())
             .context("cannot speak TLS")?;
         let store = Arc::new(open_store(&config.data_dir, clock.clone())?);
-        store.limit_audit(AuditKept { changes: config.audit.keep, calls: config.audit.keep_calls });
+        store.set_audit_retention(AuditRetention { changes: config.audit.keep, calls: config.audit.keep_calls });
         let listening = http::listen(&config.http).await?;
         let foundation = Foundation { store, clock, new_channels, join_policy, cache_dir };
         let (host, exporter) = foundation.build(&config).await?;

@@ -29,7 +29,7 @@
 //!
 //! # Roll-backs
 //!
-//! A commit that moves a channel to another version notes the one that it leaves (`setup/left_versions`), two at most; a roll-back in
+//! A commit that moves a channel to another version notes the one that it leaves (`setup/previous_versions`), two at most; a roll-back in
 //! the channel pins it. A roll-back everywhere withdraws the versions above the one that was the latest before, or, where that one may
 //! not run, above the highest below it. A second roll-back goes one version further down; it never flips between two.
 //!

@@ -186,8 +186,8 @@ impl Sandbox {
     }
 
     /// Why the last compiled module could not be cached on disk; `None` once a write has succeeded.
-    pub fn artefact_trouble(&self) -> Option<Arc<str>> {
-        self.invoker.registry.artefact_trouble()
+    pub fn artefact_save_error(&self) -> Option<Arc<str>> {
+        self.invoker.registry.artefact_save_error()
     }
 
     /// How many calls run in each allowed size class.

@@ -32,7 +32,7 @@ use crate::domain::id::{ChannelId, Login, ModuleDigest, ModuleName};
 use crate::domain::manifest::Manifest;
 use crate::domain::ports::Prefixes;
 use crate::domain::version::UploadedModule;
-use crate::modules::catalogue::{Catalogue, Listed};
+use crate::modules::catalogue::{Catalogue, CatalogueEntry};
 use crate::modules::channels::{Channels, Pending};
 use crate::store::{Store, StoreError};
 
@@ -42,12 +42,12 @@ pub mod channel;
 pub mod channel_change;
 pub mod claims;
 pub mod defaults;
-pub mod left_versions;
 pub mod listing;
 pub mod module;
 pub mod module_change;
 pub mod overrides;
 pub mod own;
+pub mod previous_versions;
 mod snapshots;
 pub mod upgrade;
 pub mod value;
@@ -62,9 +62,9 @@ mod version_changes;
 use changing::{ChangeSetupError, Changed, commit_of, list_set_up};
 use channel::ChannelSetup;
 use defaults::{Defaults, NewChannelRules};
-use left_versions::{find_left_by, note_left};
 use module::ModuleSetup;
 use own::OwnSetup;
+use previous_versions::{find_replaced, record_previous};
 use snapshots::Snapshots;
 
 /// Channels that settle on a changed module before other tasks on the thread run.
@@ -146,7 +146,7 @@ impl Setup {
     pub async fn load_all(&self) -> Result<(), StoreError> {
         let (catalogue, uploaded) = (self.catalogue(), self.store.host.list_uploaded().await?);
         for module in &uploaded {
-            if matches!(catalogue.find(&module.name), Some(Listed::Fixed(_))) {
+            if matches!(catalogue.find(&module.name), Some(CatalogueEntry::Fixed(_))) {
                 warn!(module = %module.name, "an upload is out of reach: a module of the host has its name");
             }
         }
@@ -190,7 +190,7 @@ impl Setup {
             if effects.is_empty() {
                 return Ok(Changed { after: before.clone(), before });
             }
-            let (setup, commit) = (self.clone(), commit_of(&before, note_left(&before, effects), &stamp));
+            let (setup, commit) = (self.clone(), commit_of(&before, record_previous(&before, effects), &stamp));
             let committed = tokio::spawn(async move { setup.commit(commit).await });
             // Nobody aborts the task: it ends early only with the host.
             let committed = committed.await.unwrap_or(Err(StoreError::Closed)).map_err(ChangeSetupError::Store)?;
@@ -246,7 +246,7 @@ impl Setup {
             // A concurrent change of the catalogue may have missed this channel, so the channel settles again here.
             let current = self.defaults();
             if !Arc::ptr_eq(&defaults, &current) {
-                loaded = loaded.settle_anew(&current, None);
+                loaded = loaded.resettle(&current, None);
             }
             present.is_none_or(|present| present.revision <= loaded.revision).then_some(loaded)
         });
@@ -254,11 +254,11 @@ impl Setup {
     }
 
     /// Lets a channel settle again after a module's versions have changed.
-    fn settle_anew(&self, channel: ChannelId, changed: &ModuleName) {
+    fn resettle(&self, channel: ChannelId, changed: &ModuleName) {
         let mut is_settled = false;
         while !is_settled {
             let Some(before) = self.channels.find(channel) else { return };
-            let after = before.settle_anew(&self.defaults(), Some(changed));
+            let after = before.resettle(&self.defaults(), Some(changed));
             self.channels.update(channel, |present| {
                 is_settled = present.is_some_and(|present| Arc::ptr_eq(present, &before));
                 is_settled.then_some(after)
@@ -273,7 +273,7 @@ impl Setup {
 
     /// In how many channels a module is switched on, whether or not it may run there.
     pub fn count_enabled(&self, name: &ModuleName) -> usize {
-        let is_on_untouched = self.defaults().find_blank(name).is_some_and(|blank| blank.is_enabled);
+        let is_on_untouched = self.defaults().find_initial(name).is_some_and(|blank| blank.is_enabled);
         self.channels.count_enabled(name, is_on_untouched)
     }
 
@@ -311,14 +311,14 @@ impl Channels for Setup {
         running.map(|own| own.channel.id).collect()
     }
 
-    fn list_left_by<'a>(&'a self, after: &'a UploadedModule) -> Pending<'a, BTreeMap<ModuleDigest, Vec<ChannelId>>> {
+    fn list_replaced<'a>(&'a self, after: &'a UploadedModule) -> Pending<'a, BTreeMap<ModuleDigest, Vec<ChannelId>>> {
         Box::pin(async move {
             let mut left: BTreeMap<ModuleDigest, Vec<ChannelId>> = BTreeMap::new();
             for (number, own) in self.list_touching(&after.name).enumerate() {
                 if number % CHANNELS_AT_ONCE == 0 {
                     tokio::task::yield_now().await;
                 }
-                if let Some((digest, channel)) = find_left_by(&own, after) {
+                if let Some((digest, channel)) = find_replaced(&own, after) {
                     left.entry(digest).or_default().push(channel);
                 }
             }
@@ -327,14 +327,14 @@ impl Channels for Setup {
     }
 
     /// A concurrent reload sees the change by itself.
-    fn take_catalogue<'a>(&'a self, catalogue: Catalogue, changed: &'a ModuleName) -> Pending<'a, ()> {
+    fn replace_catalogue<'a>(&'a self, catalogue: Catalogue, changed: &'a ModuleName) -> Pending<'a, ()> {
         Box::pin(async move {
             self.set_catalogue(catalogue);
             for (number, channel) in self.channels.list_touching(changed).into_iter().enumerate() {
                 if number % CHANNELS_AT_ONCE == 0 {
                     tokio::task::yield_now().await;
                 }
-                self.settle_anew(channel, changed);
+                self.resettle(channel, changed);
             }
         })
     }

@@ -52,7 +52,7 @@ use self::channel::storage::{Entry, StorageState};
 use self::database::Database;
 pub use self::error::{OpenStoreError, StoreError};
 use self::host::HostStore;
-use self::host::audit::AuditKept;
+use self::host::audit::AuditRetention;
 use self::host::wanted::WANTED_CHANGES;
 use self::sqlite::open::Sqlite;
 pub use self::sqlite::open::lock_database;
@@ -63,7 +63,7 @@ use crate::domain::id::{ChannelId, ChatterId, InvocationId, Login, ModuleDigest,
 use crate::domain::manifest::Budget;
 use crate::domain::message::{Channel, Reply};
 use crate::domain::ports::{Clock, Tenure};
-use crate::domain::tally::Noted;
+use crate::domain::tally::TallyCounts;
 
 /// The database. Shared as `Arc<Store>`.
 ///
@@ -127,8 +127,8 @@ impl Store {
     }
 
     /// Deletes lines of the audit older than `kept` from now on, else they stay for ever. Only the first call counts.
-    pub fn limit_audit(&self, kept: AuditKept) {
-        self.database.sqlite.audit_kept.get_or_init(|| kept);
+    pub fn set_audit_retention(&self, kept: AuditRetention) {
+        self.database.sqlite.audit_retention.get_or_init(|| kept);
     }
 
     /// Applies all changes of an invocation exactly once, or none of them.
@@ -259,8 +259,12 @@ impl Store {
     }
 
     /// The versions left before, latest first, at most two. One may run again, if the module was off in between.
-    pub async fn list_left(&self, channel: ChannelId, module: &ModuleName) -> Result<Vec<ModuleDigest>, StoreError> {
-        self.database.read(|on| channel::left_versions::list_left(on, channel, module))
+    pub async fn list_previous(
+        &self,
+        channel: ChannelId,
+        module: &ModuleName,
+    ) -> Result<Vec<ModuleDigest>, StoreError> {
+        self.database.read(|on| channel::previous_versions::list_previous(on, channel, module))
     }
 
     /// The chatter who was last seen in the channel under this login. Logins get recycled, so several may have had it.
@@ -299,7 +303,7 @@ impl Store {
     }
 
     /// Saves a tally: which chatters talked in which channel, their names, and the number of messages per channel.
-    pub async fn save_tally(&self, noted: &Noted, at: SystemTime) -> Result<(), StoreError> {
+    pub async fn save_tally(&self, noted: &TallyCounts, at: SystemTime) -> Result<(), StoreError> {
         let talked = noted.iter().flat_map(|(channel, tally)| tally.chatters().map(|talked| (*channel, talked.into())));
         let talked: Vec<(ChannelId, KnownChatter)> = talked.collect();
         for some in talked.chunks(CHATTERS_AT_ONCE) {

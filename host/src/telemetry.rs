@@ -18,7 +18,7 @@ use tokio::sync::broadcast;
 use crate::config::TelemetryConfig;
 use crate::domain::id::{ChannelId, InvocationId, ModuleName};
 use crate::domain::ports::Moment;
-use crate::domain::report::{Fate, Report};
+use crate::domain::report::{Report, Transition};
 use crate::domain::trace::{Trace, TraceParent, TraceSubject};
 
 mod known;
@@ -49,7 +49,7 @@ pub enum HostEvent {
     /// An invocation has ended.
     Invocation(Report),
     /// A module's state changed in a channel, or everywhere.
-    Module { module: ModuleName, version: semver::Version, channel: Option<ChannelId>, change: Fate },
+    Module { module: ModuleName, version: semver::Version, channel: Option<ChannelId>, change: Transition },
     /// A bot account's connection changed: its login, and one of `connecting`, `online`, `no_token`, `refused`,
     /// `paused`, `stopped`.
     Connection { account: Box<str>, state: &'static str },

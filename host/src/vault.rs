@@ -47,25 +47,25 @@ pub struct Sealer {
     path: PathBuf,
     /// Fingerprints of the keys that sealed the stored secrets, in practice one. Only if there are none, a key may be
     /// made: beside older secrets it would replace the key that is missing.
-    used: Mutex<Vec<[u8; FINGERPRINT]>>,
+    known_keys: Mutex<Vec<[u8; FINGERPRINT]>>,
 }
 
 impl Sealer {
     /// With the key file in `data_dir`. `marks` are the first [`MARK`] bytes of each stored secret.
     pub fn new(data_dir: &Path, marks: &[Vec<u8>]) -> Sealer {
-        let used = marks.iter().filter_map(|mark| mark.get(1..)?.try_into().ok()).collect();
-        Sealer { path: key_path(data_dir), used: Mutex::new(used) }
+        let known_keys = marks.iter().filter_map(|mark| mark.get(1..)?.try_into().ok()).collect();
+        Sealer { path: key_path(data_dir), known_keys: Mutex::new(known_keys) }
     }
 
     /// Whether the key file can open all stored secrets, judged by the fingerprints. Without secrets no key is needed.
     pub fn check(&self) -> Result<(), SealError> {
-        let used = self.used();
-        if used.is_empty() {
+        let known_keys = self.known_keys();
+        if known_keys.is_empty() {
             return Ok(());
         }
         let key = Key::load(&self.path)?.ok_or_else(|| self.missing())?;
-        let is_only_one = used.iter().all(|print| *print == key.fingerprint());
-        if is_only_one { Ok(()) } else { Err(self.other()) }
+        let is_only_one = known_keys.iter().all(|print| *print == key.fingerprint());
+        if is_only_one { Ok(()) } else { Err(self.wrong_key()) }
     }
 
     /// The sealed bytes differ each time. Their length reveals the secret's length.
@@ -97,7 +97,7 @@ impl Sealer {
         }
         let key = Key::load(&self.path)?.ok_or_else(|| self.missing())?;
         if key.fingerprint() != print {
-            return Err(self.other());
+            return Err(self.wrong_key());
         }
         let cipher = XChaCha20Poly1305::new(key.bytes().into());
         let payload = Payload { msg: body, aad: &id.bound() };
@@ -107,28 +107,28 @@ impl Sealer {
         Ok(SecretString::from(std::str::from_utf8(&plain).map_err(|_| SealError::Damaged)?))
     }
 
-    /// Makes a key at most once, because afterwards its fingerprint is in `used`. Refuses any key that is not in
-    /// `used`: secrets sealed with it would be lost when the right key is restored.
+    /// Makes a key at most once, because afterwards its fingerprint is in `known_keys`. Refuses any key that is not in
+    /// `known_keys`: secrets sealed with it would be lost when the right key is restored.
     fn load_or_make_key(&self) -> Result<Key, SealError> {
-        let mut used = self.used();
+        let mut known_keys = self.known_keys();
         let key = match Key::load(&self.path)? {
             Some(key) => key,
-            None if used.is_empty() => Key::make(&self.path)?,
+            None if known_keys.is_empty() => Key::make(&self.path)?,
             None => return Err(self.missing()),
         };
-        if used.is_empty() {
-            used.push(key.fingerprint());
+        if known_keys.is_empty() {
+            known_keys.push(key.fingerprint());
         }
-        if used.contains(&key.fingerprint()) { Ok(key) } else { Err(self.other()) }
+        if known_keys.contains(&key.fingerprint()) { Ok(key) } else { Err(self.wrong_key()) }
     }
 
-    fn used(&self) -> MutexGuard<'_, Vec<[u8; FINGERPRINT]>> {
+    fn known_keys(&self) -> MutexGuard<'_, Vec<[u8; FINGERPRINT]>> {
         // A panic under the lock cannot leave the list half changed.
-        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known_keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn other(&self) -> SealError {
-        SealError::OtherKey { path: self.path.clone() }
+    fn wrong_key(&self) -> SealError {
+        SealError::WrongKey { path: self.path.clone() }
     }
 
     fn missing(&self) -> SealError {
@@ -271,7 +271,7 @@ mod tests {
         let (sealed, _) = (fixture.seal(), other.seal());
         fs::copy(other.path(), fixture.path()).unwrap();
         let opened = fixture.sealer(&sealed).open(fixture.id(), &sealed);
-        assert!(matches!(opened, Err(SealError::OtherKey { .. })), "{opened:?}");
+        assert!(matches!(opened, Err(SealError::WrongKey { .. })), "{opened:?}");
     }
 
     #[test]
@@ -286,13 +286,13 @@ mod tests {
         fs::copy(other.path(), fixture.path()).unwrap();
         let sealer = fixture.sealer(&sealed);
         for refused in [sealer.check().unwrap_err(), sealer.seal(fixture.id(), &secret).unwrap_err()] {
-            assert!(matches!(refused, SealError::OtherKey { .. }), "{refused}");
+            assert!(matches!(refused, SealError::WrongKey { .. }), "{refused}");
             let text = refused.to_string();
             assert!(text.contains("restore that one from the backup; where it is lost, remove the secret"), "{text}");
         }
         // As an earlier release left the database: each of two keys has sealed some secrets.
         let both = Sealer::new(fixture.folder.path(), &[mark(&sealed), mark(&others)]);
-        assert!(matches!(both.check(), Err(SealError::OtherKey { .. })));
+        assert!(matches!(both.check(), Err(SealError::WrongKey { .. })));
         assert!(both.seal(fixture.id(), &secret).is_ok(), "nothing more is lost by it");
         fs::rename(&aside, fixture.path()).unwrap();
         sealer.check().unwrap();
@@ -301,7 +301,7 @@ mod tests {
         let sealer = fixture.new_sealer();
         sealer.seal(fixture.id(), &secret).unwrap();
         fs::copy(other.path(), fixture.path()).unwrap();
-        assert!(matches!(sealer.seal(fixture.id(), &secret), Err(SealError::OtherKey { .. })));
+        assert!(matches!(sealer.seal(fixture.id(), &secret), Err(SealError::WrongKey { .. })));
         fixture.new_sealer().check().unwrap();
     }
 

@@ -225,7 +225,7 @@ async fn faults_over_http_blow_the_fuse_too_but_not_those_of_dry_runs() {
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!(outcomes, [Outcome::Broke(Fault::Trap); 10]);
+    assert_eq!(outcomes, [Outcome::GuestFault(Fault::Trap); 10]);
     assert_eq!(change, ("blown", Some(channel_id(&login("shop")))));
     house.close().await;
 }

@@ -254,8 +254,8 @@ impl Observer {
         let owned = |reason: Option<Arc<str>>| reason.as_deref().map(str::to_owned);
         StorageStatus {
             database: owned(self.host.store.write_trouble()),
-            components: owned(self.host.sandbox.components().save_trouble()),
-            artefacts: owned(self.host.sandbox.artefact_trouble()),
+            components: owned(self.host.sandbox.components().save_error()),
+            artefacts: owned(self.host.sandbox.artefact_save_error()),
         }
     }
 }

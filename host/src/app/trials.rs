@@ -26,7 +26,7 @@ pub(super) async fn run_trials(store: Arc<Store>, sandbox: Arc<Sandbox>) {
             }
         }
         let components = Arc::clone(sandbox.components());
-        if components.save_trouble().is_some() {
+        if components.save_error().is_some() {
             // The component store keeps the failure for the status.
             drop(spawn_blocking(move || components.try_to_save()).await);
         }

@@ -67,7 +67,7 @@ pub enum Effect {
     Setup(SetupEffect),
     Module(ModuleName, ModuleEffect),
     Secret(ModuleName, SecretEffect),
-    Left(ModuleName, LeftEffect),
+    History(ModuleName, HistoryEffect),
     Presence(PresenceEffect),
 }
 
@@ -149,11 +149,11 @@ pub enum SecretEffect {
 
 /// A change of the versions that ran in the channel before: the targets of a roll-back. Only the store holds them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LeftEffect {
+pub enum HistoryEffect {
     /// This version no longer runs here.
-    LeaveVersion { digest: ModuleDigest },
+    Record { digest: ModuleDigest },
     /// The module was rolled back. Of the versions that were left, only this one remains for a second roll-back.
-    KeepLeft { left: Option<ModuleDigest> },
+    Keep { previous: Option<ModuleDigest> },
 }
 
 /// A change of the wanted channels. The channel is the invoking chatter's own, not the invocation's.
@@ -185,7 +185,7 @@ impl Effect {
             Effect::Module(_, ModuleEffect::ClaimWord { .. }) => "claim-word",
             Effect::Module(_, ModuleEffect::ReleaseWord { .. }) => "release-word",
             Effect::Secret(_, SecretEffect::Change { .. }) => "change-secret",
-            Effect::Left(_, LeftEffect::LeaveVersion { .. } | LeftEffect::KeepLeft { .. }) => "leave-version",
+            Effect::History(_, HistoryEffect::Record { .. } | HistoryEffect::Keep { .. }) => "leave-version",
             Effect::Presence(PresenceEffect::Want { .. }) => "want-channel",
             Effect::Presence(PresenceEffect::Unwant { .. }) => "unwant-channel",
         }
@@ -201,7 +201,7 @@ impl Effect {
             | Effect::Setup(_)
             | Effect::Module(..)
             | Effect::Secret(..)
-            | Effect::Left(..) => channel,
+            | Effect::History(..) => channel,
         }
     }
 
@@ -214,7 +214,7 @@ impl Effect {
                 Scope::Account { channel, holder: *to },
                 Scope::Budget { channel, module: module.clone(), budget: from.budget() },
             ],
-            Effect::Setup(_) | Effect::Module(..) | Effect::Secret(..) | Effect::Left(..) | Effect::Presence(_) => {
+            Effect::Setup(_) | Effect::Module(..) | Effect::Secret(..) | Effect::History(..) | Effect::Presence(_) => {
                 vec![Scope::Setup { channel: self.channel(channel) }]
             }
         }

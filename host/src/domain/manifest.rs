@@ -231,7 +231,7 @@ impl Grants {
 
     /// The part of these grants that `asking` requests, in its order, so that equal grants compare equal.
     #[must_use]
-    pub fn asked_by(&self, asking: &Manifest) -> Grants {
+    pub fn wanted_by(&self, asking: &Manifest) -> Grants {
         let capabilities = asking.capabilities.iter().filter(|capability| self.capabilities.contains(capability));
         let http_hosts = asking.http_hosts.iter().filter(|host| self.http_hosts.contains(host));
         let (capabilities, http_hosts) = (capabilities.copied().collect(), http_hosts.cloned().collect());
@@ -240,7 +240,7 @@ impl Grants {
 
     /// These grants without those that were revoked between `before` and `after`.
     #[must_use]
-    pub fn without_taken(&self, before: &Grants, after: &Grants) -> Grants {
+    pub fn without_revoked(&self, before: &Grants, after: &Grants) -> Grants {
         let is_taken = |of: &Capability| before.capabilities.contains(of) && !after.capabilities.contains(of);
         let is_host_taken = |host: &String| before.http_hosts.contains(host) && !after.http_hosts.contains(host);
         let mut left = self.clone();

@@ -51,9 +51,9 @@ pub enum Outcome {
     /// The module is temporarily unable to answer.
     Unavailable,
     /// No answer, by the fault of the guest.
-    Broke(Fault),
+    GuestFault(Fault),
     /// No answer, by the fault of the host or of nobody.
-    Failed(Fault),
+    OtherFault(Fault),
 }
 
 named! {
@@ -71,7 +71,7 @@ named! {
 
 named! {
     /// What became of a module or of one of its versions, in one channel or everywhere, as events name it.
-    pub enum Fate {
+    pub enum Transition {
         Uploaded "uploaded",
         Withdrawn "withdrawn",
         Restored "restored",
@@ -97,15 +97,15 @@ impl Outcome {
             Outcome::Usage => "usage",
             Outcome::Refused => "refused",
             Outcome::Unavailable => "unavailable",
-            Outcome::Broke(fault) | Outcome::Failed(fault) => fault.as_str(),
+            Outcome::GuestFault(fault) | Outcome::OtherFault(fault) => fault.as_str(),
         }
     }
 
     /// Who is at fault for a missing answer: `guest`, `host`, or `none` if there is an answer.
     pub fn blame(self) -> &'static str {
         match self {
-            Outcome::Broke(_) => "guest",
-            Outcome::Failed(_) => "host",
+            Outcome::GuestFault(_) => "guest",
+            Outcome::OtherFault(_) => "host",
             _ => "none",
         }
     }

@@ -14,7 +14,7 @@ const MOST_CHATTERS: usize = 16_384;
 
 /// A chatter of one channel since the last flush.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Talked {
+pub struct ChatterCount {
     pub id: ChatterId,
     pub login: Login,
     pub display_name: Box<str>,
@@ -26,36 +26,36 @@ pub struct Talked {
 pub struct ChannelTally {
     pub messages: u64,
     /// By login, as commands name them.
-    chatters: HashMap<Login, Talked>,
+    chatters: HashMap<Login, ChatterCount>,
 }
 
 impl ChannelTally {
-    pub fn chatters(&self) -> impl Iterator<Item = &Talked> {
+    pub fn chatters(&self) -> impl Iterator<Item = &ChatterCount> {
         self.chatters.values()
     }
 }
 
 /// Counts by channel. Bounded by the channels that the bot is in, and by a number of chatters.
-pub type Noted = HashMap<ChannelId, ChannelTally>;
+pub type TallyCounts = HashMap<ChannelId, ChannelTally>;
 
 /// The tally of the whole host.
 #[derive(Debug, Default)]
 pub struct Tally {
-    noted: Mutex<Notes>,
+    noted: Mutex<TallyState>,
 }
 
 /// The tally under its lock.
 #[derive(Debug, Default)]
-pub struct Notes {
-    waiting: Noted,
+pub struct TallyState {
+    waiting: TallyCounts,
     chatters: usize,
     /// Taken out, and perhaps not on disk yet.
-    saving: Arc<Noted>,
+    saving: Arc<TallyCounts>,
 }
 
 impl Tally {
     /// The lock is for one batch of lines; do not hold it while waiting.
-    pub fn lock(&self) -> MutexGuard<'_, Notes> {
+    pub fn lock(&self) -> MutexGuard<'_, TallyState> {
         // No code under the lock leaves the tally inconsistent when it panics.
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -68,7 +68,7 @@ impl Tally {
     }
 
     /// Takes out all counts, to be saved. [`Tally::finish_save`] must follow before the next call.
-    pub fn begin_save(&self) -> Arc<Noted> {
+    pub fn begin_save(&self) -> Arc<TallyCounts> {
         let mut notes = self.lock();
         notes.chatters = 0;
         notes.saving = Arc::new(std::mem::take(&mut notes.waiting));
@@ -83,7 +83,7 @@ impl Tally {
     }
 }
 
-impl Notes {
+impl TallyState {
     /// Counts one message. Calls `display_name` only for a chatter who is new.
     pub fn note(&mut self, channel: ChannelId, id: ChatterId, login: &str, display_name: impl FnOnce() -> Box<str>) {
         let tally = self.waiting.entry(channel).or_default();
@@ -96,7 +96,7 @@ impl Notes {
         let Ok(login) = login.parse::<Login>() else { return };
         if self.chatters < MOST_CHATTERS {
             self.chatters += 1;
-            let talked = Talked { id, login: login.clone(), display_name: display_name(), messages: 1 };
+            let talked = ChatterCount { id, login: login.clone(), display_name: display_name(), messages: 1 };
             tally.chatters.insert(login, talked);
         }
     }
@@ -125,8 +125,12 @@ mod tests {
         let noted = tally.begin_save();
         let mut chatters: Vec<_> = noted[&SHOP].chatters().collect();
         chatters.sort_by_key(|talked| talked.id.0);
-        let alice =
-            Talked { id: ChatterId(7), login: "alice".parse().unwrap(), display_name: "ALICE".into(), messages: 2 };
+        let alice = ChatterCount {
+            id: ChatterId(7),
+            login: "alice".parse().unwrap(),
+            display_name: "ALICE".into(),
+            messages: 2,
+        };
         assert_eq!((noted[&SHOP].messages, chatters[0], chatters.len()), (3, &alice, 2));
     }
 

@@ -12,10 +12,10 @@ use super::named::named;
 use super::ports::Moment;
 
 /// Most steps that a trace keeps; further ones are counted. A call has fewer, unless it asks the web again and again.
-const STEPS: usize = 48;
+const MOST_STEPS: usize = 48;
 
 /// Receives finished traces. Must not block.
-pub trait TakeTrace: Send + Sync + 'static {
+pub trait TraceSink: Send + Sync + 'static {
     fn take_trace(&self, trace: FinishedTrace);
 }
 
@@ -53,7 +53,7 @@ impl Step {
 
 /// A finished step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Taken {
+pub struct FinishedStep {
     pub step: Step,
     pub from: Instant,
     pub until: Instant,
@@ -120,7 +120,7 @@ pub struct FinishedTrace {
     /// Whether there was no answer because of a fault.
     pub has_failed: bool,
     /// In the order in which they ended.
-    pub steps: Vec<Taken>,
+    pub steps: Vec<FinishedStep>,
     /// Number of further steps that were not kept.
     pub left_out: usize,
 }
@@ -130,14 +130,14 @@ pub struct FinishedTrace {
 pub struct Trace(Option<Arc<Recording>>);
 
 struct Recording {
-    into: Arc<dyn TakeTrace>,
+    into: Arc<dyn TraceSink>,
     /// `None` once the trace was handed over.
     trace: Mutex<Option<FinishedTrace>>,
 }
 
 impl Trace {
     /// Starts a trace that goes to `into` when it is finished.
-    pub fn begin(subject: TraceSubject, begun: Moment, into: Arc<dyn TakeTrace>) -> Trace {
+    pub fn begin(subject: TraceSubject, begun: Moment, into: Arc<dyn TraceSink>) -> Trace {
         let trace = FinishedTrace {
             subject,
             begun,
@@ -155,8 +155,8 @@ impl Trace {
 
     /// Adds a finished step.
     pub fn note(&self, step: Step, from: Instant, until: Instant) {
-        self.change(|trace| match trace.steps.len() < STEPS {
-            true => trace.steps.push(Taken { step, from, until }),
+        self.change(|trace| match trace.steps.len() < MOST_STEPS {
+            true => trace.steps.push(FinishedStep { step, from, until }),
             false => trace.left_out += 1,
         });
     }
@@ -243,7 +243,7 @@ mod tests {
     #[derive(Default)]
     struct Kept(Mutex<Vec<FinishedTrace>>);
 
-    impl TakeTrace for Kept {
+    impl TraceSink for Kept {
         fn take_trace(&self, trace: FinishedTrace) {
             self.0.lock().unwrap().push(trace);
         }
@@ -297,12 +297,12 @@ mod tests {
         trace.note_outcome("answered", false);
         drop(trace);
         assert_eq!(kept.0.lock().unwrap().len(), 0);
-        (0..STEPS + 1).for_each(|_| carried.note(Step::Reply, begun, later));
+        (0..MOST_STEPS + 1).for_each(|_| carried.note(Step::Reply, begun, later));
         drop(carried);
         let traces = kept.0.lock().unwrap();
         let [trace] = traces.as_slice() else { panic!("{traces:?}") };
-        assert_eq!((trace.outcome, trace.steps.len(), trace.left_out), (Some("answered"), STEPS, 2));
-        assert_eq!(trace.steps[0], Taken { step: Step::Queue, from: begun, until: later });
+        assert_eq!((trace.outcome, trace.steps.len(), trace.left_out), (Some("answered"), MOST_STEPS, 2));
+        assert_eq!(trace.steps[0], FinishedStep { step: Step::Queue, from: begun, until: later });
     }
 
     #[test]

@@ -10,26 +10,26 @@ use crate::domain::version::{UploadedModule, UploadedVersion};
 
 /// A module of the host.
 #[derive(Clone, Debug)]
-pub enum Listed {
+pub enum CatalogueEntry {
     /// Bundled or configured: one version, granted all that it asks for.
     Fixed(Arc<Manifest>),
     Uploaded(Arc<UploadedModule>),
 }
 
-impl Listed {
+impl CatalogueEntry {
     /// The version for a channel that enables the module now; `None` if every version is withdrawn.
     pub fn latest(&self) -> Option<&Arc<Manifest>> {
         match self {
-            Listed::Fixed(manifest) => Some(manifest),
-            Listed::Uploaded(module) => module.latest().map(|version| &version.manifest),
+            CatalogueEntry::Fixed(manifest) => Some(manifest),
+            CatalogueEntry::Uploaded(module) => module.latest().map(|version| &version.manifest),
         }
     }
 
     /// The version for this channel, if it enables the module now without a pin.
     pub fn latest_in(&self, channel: ChannelId) -> Option<&Arc<Manifest>> {
         match self {
-            Listed::Fixed(manifest) => Some(manifest),
-            Listed::Uploaded(module) => module.latest_in(channel).map(|version| &version.manifest),
+            CatalogueEntry::Fixed(manifest) => Some(manifest),
+            CatalogueEntry::Uploaded(module) => module.latest_in(channel).map(|version| &version.manifest),
         }
     }
 
@@ -41,8 +41,8 @@ impl Listed {
 
     pub fn find_uploaded(&self) -> Option<&Arc<UploadedModule>> {
         match self {
-            Listed::Fixed(_) => None,
-            Listed::Uploaded(module) => Some(module),
+            CatalogueEntry::Fixed(_) => None,
+            CatalogueEntry::Uploaded(module) => Some(module),
         }
     }
 }
@@ -50,7 +50,7 @@ impl Listed {
 /// All modules, by name.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
-    modules: BTreeMap<ModuleName, Listed>,
+    modules: BTreeMap<ModuleName, CatalogueEntry>,
     /// Uploads of the size class `large` are kept, but do not run.
     bars_large: bool,
 }
@@ -60,13 +60,13 @@ impl Catalogue {
     /// belongs to a module from a more trusted source: the new one would inherit that module's trust.
     pub fn with_fixed(&self, manifest: Arc<Manifest>) -> Option<Catalogue> {
         let is_reserved = is_always_on(&manifest.name) && manifest.source != ModuleSource::Bundled;
-        let source = self.find(&manifest.name).and_then(Listed::latest).map(|there| there.source);
+        let source = self.find(&manifest.name).and_then(CatalogueEntry::latest).map(|there| there.source);
         let is_trusted = source.is_none_or(|source| source <= manifest.source);
         if is_reserved || !is_trusted || manifest.source == ModuleSource::Uploaded {
             return None;
         }
         let mut next = self.clone();
-        next.modules.insert(manifest.name.clone(), Listed::Fixed(manifest));
+        next.modules.insert(manifest.name.clone(), CatalogueEntry::Fixed(manifest));
         Some(next)
     }
 
@@ -74,9 +74,9 @@ impl Catalogue {
     pub fn with_uploaded(&self, modules: impl IntoIterator<Item = UploadedModule>) -> Catalogue {
         let mut next = self.clone();
         for module in modules {
-            let is_fixed = matches!(next.find(&module.name), Some(Listed::Fixed(_)));
+            let is_fixed = matches!(next.find(&module.name), Some(CatalogueEntry::Fixed(_)));
             if !is_fixed && !module.versions.is_empty() {
-                next.modules.insert(module.name.clone(), Listed::Uploaded(Arc::new(module)));
+                next.modules.insert(module.name.clone(), CatalogueEntry::Uploaded(Arc::new(module)));
             }
         }
         next
@@ -93,7 +93,7 @@ impl Catalogue {
         self.bars_large && manifest.size == SizeClass::Large
     }
 
-    pub fn find(&self, name: &ModuleName) -> Option<&Listed> {
+    pub fn find(&self, name: &ModuleName) -> Option<&CatalogueEntry> {
         self.modules.get(name)
     }
 
@@ -111,38 +111,38 @@ impl Catalogue {
         is_always_on(name) || self.find(name).is_some()
     }
 
-    /// A word of `module` that belongs to a fixed module for which `is_meant` holds, and the latter's name.
+    /// A word of `module` that belongs to a fixed module for which `is_reserving` holds, and the latter's name.
     pub fn find_reserved_word(
         &self,
         module: &Manifest,
-        is_meant: impl Fn(&Manifest) -> bool,
+        is_reserving: impl Fn(&Manifest) -> bool,
     ) -> Option<(Box<str>, ModuleName)> {
-        self.list_fixed().filter(|there| is_meant(there)).find_map(|there| {
+        self.list_fixed().filter(|there| is_reserving(there)).find_map(|there| {
             let word = module.words().find(|word| there.words().any(|reserved| reserved == *word))?;
             Some((word.clone(), there.name.clone()))
         })
     }
 
     /// All modules, ordered by name.
-    pub fn list(&self) -> impl Iterator<Item = (&ModuleName, &Listed)> {
+    pub fn list(&self) -> impl Iterator<Item = (&ModuleName, &CatalogueEntry)> {
         self.modules.iter()
     }
 
     /// The manifests of bundled and configured modules.
     pub fn list_fixed(&self) -> impl Iterator<Item = &Arc<Manifest>> {
         self.modules.values().filter_map(|listed| match listed {
-            Listed::Fixed(manifest) => Some(manifest),
-            Listed::Uploaded(_) => None,
+            CatalogueEntry::Fixed(manifest) => Some(manifest),
+            CatalogueEntry::Uploaded(_) => None,
         })
     }
 
     pub fn list_uploaded(&self) -> impl Iterator<Item = &Arc<UploadedModule>> {
-        self.modules.values().filter_map(Listed::find_uploaded)
+        self.modules.values().filter_map(CatalogueEntry::find_uploaded)
     }
 
     /// The modules that a channel could enable, each in the version for every channel, ordered by name.
     pub fn list_latest(&self) -> impl Iterator<Item = &Arc<Manifest>> {
-        self.modules.values().filter_map(Listed::latest)
+        self.modules.values().filter_map(CatalogueEntry::latest)
     }
 
     pub fn count(&self) -> usize {

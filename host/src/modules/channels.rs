@@ -23,10 +23,10 @@ pub trait Channels: Send + Sync + 'static {
     fn list_running(&self, manifest: &Manifest) -> Vec<ChannelId>;
 
     /// By version, the channels in which it would stop running if the module's versions became those of `after`.
-    fn list_left_by<'a>(&'a self, after: &'a UploadedModule) -> Pending<'a, BTreeMap<ModuleDigest, Vec<ChannelId>>>;
+    fn list_replaced<'a>(&'a self, after: &'a UploadedModule) -> Pending<'a, BTreeMap<ModuleDigest, Vec<ChannelId>>>;
 
     /// Shows the change of one module to every channel at once; channels that have decided about it then settle again.
-    fn take_catalogue<'a>(&'a self, catalogue: Catalogue, changed: &'a ModuleName) -> Pending<'a, ()>;
+    fn replace_catalogue<'a>(&'a self, catalogue: Catalogue, changed: &'a ModuleName) -> Pending<'a, ()>;
 }
 
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

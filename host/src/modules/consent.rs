@@ -50,7 +50,7 @@ pub struct Waiting {
 
 /// An uploaded module, seen from one channel.
 #[derive(Clone, Copy)]
-pub struct InChannel<'a> {
+pub struct ModuleInChannel<'a> {
     pub module: &'a UploadedModule,
     pub channel: ChannelId,
     /// In words: what the second version asks for and the first does not, given the channel's settings.
@@ -100,7 +100,7 @@ pub fn list_missing(here: &Manifest, waiting: Option<&Waiting>, grants: &Grants)
 
 impl Consent {
     /// Decides which version runs and which one waits. `None` for a module without versions.
-    pub fn settle(&self, at: InChannel<'_>) -> Option<Settled> {
+    pub fn settle(&self, at: ModuleInChannel<'_>) -> Option<Settled> {
         let accepted = self.find_accepted(at.module);
         let candidates = self.list_candidates(at);
         let due = candidates.first().copied();
@@ -122,7 +122,7 @@ impl Consent {
     }
 
     /// The version that the channel would run if nothing had to be accepted.
-    pub fn find_due<'a>(&self, at: InChannel<'a>) -> Option<&'a UploadedVersion> {
+    pub fn find_due<'a>(&self, at: ModuleInChannel<'a>) -> Option<&'a UploadedVersion> {
         self.list_candidates(at).first().copied()
     }
 
@@ -153,7 +153,7 @@ impl Consent {
     /// - Without a pin: the canary if this is one of its channels, then from the highest downwards.
     /// - With a pin: the pinned version, then the nearest below, then the nearest above. So pinning 1.2 never means
     ///   3.0, even if 1.2 is withdrawn.
-    fn list_candidates<'a>(&self, at: InChannel<'a>) -> Vec<&'a UploadedVersion> {
+    fn list_candidates<'a>(&self, at: ModuleInChannel<'a>) -> Vec<&'a UploadedVersion> {
         let (module, channel) = (at.module, at.channel);
         let offered = module.list_offered(Some(channel));
         let Some(pinned) = &self.pinned else {
@@ -167,7 +167,7 @@ impl Consent {
     /// The grants of `version` if it asks for no more than `accepted`, was itself accepted, or asks for no more than
     /// another that was. `None` if `accepted` has lost a grant that it needs: then no version runs, not even an older
     /// one.
-    fn find_grants(&self, at: InChannel<'_>, accepted: &Manifest, version: &Manifest) -> Option<&Grants> {
+    fn find_grants(&self, at: ModuleInChannel<'_>, accepted: &Manifest, version: &Manifest) -> Option<&Grants> {
         let grants = self.find_own(accepted)?;
         let follows = |earlier: &Manifest| (at.compare)(earlier, version).is_empty();
         if version.digest == accepted.digest || follows(accepted) {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::catalogue::{Catalogue, Listed};
+use super::catalogue::{Catalogue, CatalogueEntry};
 use super::channels::Channels;
 use super::is_always_on;
 use super::plan::{Plan, Planned, check_canary};
@@ -13,7 +13,7 @@ use super::refusal::ChangeVersionsError;
 use crate::domain::id::ChannelId;
 use crate::domain::manifest::{Manifest, ModuleSource};
 use crate::domain::principal::CallerId;
-use crate::domain::report::Fate;
+use crate::domain::report::Transition;
 use crate::domain::version::{Canary, UploadedModule};
 use crate::store::host::modules::VersionChange;
 
@@ -40,7 +40,7 @@ impl NewVersion {
     /// Plans nothing if these bytes are already a version.
     pub(super) fn plan(self, catalogue: &Catalogue, channels: &dyn Channels) -> Planned {
         let Manifest { name, version, digest, .. } = &*self.manifest;
-        if is_always_on(name) || matches!(catalogue.find(name), Some(Listed::Fixed(_))) {
+        if is_always_on(name) || matches!(catalogue.find(name), Some(CatalogueEntry::Fixed(_))) {
             return Err(ChangeVersionsError::NameReserved(name.clone()));
         }
         let module = catalogue.find_uploaded(name);
@@ -70,10 +70,10 @@ impl NewVersion {
             check_canary(module.map(|module| &**module), canary, channels)?;
         }
         let mut changes = vec![VersionChange::Publish { manifest: self.manifest.clone(), by: self.caller }];
-        let mut fates = vec![(version.clone(), Fate::Uploaded)];
-        fates.extend(canary.as_ref().map(|canary| (canary.version.clone(), Fate::Canary)));
+        let mut transitions = vec![(version.clone(), Transition::Uploaded)];
+        transitions.extend(canary.as_ref().map(|canary| (canary.version.clone(), Transition::Canary)));
         changes.extend(canary.map(|canary| VersionChange::SetCanary(Some(canary))));
-        Ok(Plan { changes, fates })
+        Ok(Plan { changes, transitions })
     }
 
     fn check_room(&self, catalogue: &Catalogue, is_new: bool) -> Result<(), ChangeVersionsError> {

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use super::channels::Channels;
 use super::refusal::ChangeVersionsError;
 use crate::domain::id::{ChannelId, ModuleName};
-use crate::domain::report::Fate;
+use crate::domain::report::Transition;
 use crate::domain::version::{Canary, UploadedModule, UploadedVersion};
 use crate::store::host::modules::VersionChange;
 
@@ -16,7 +16,7 @@ const MOST_NAMED: usize = 5;
 #[derive(Default)]
 pub(super) struct Plan {
     pub(super) changes: Vec<VersionChange>,
-    pub(super) fates: Fates,
+    pub(super) transitions: Transitions,
 }
 
 /// An action on the versions of an uploaded module.
@@ -41,7 +41,7 @@ pub enum Action {
 }
 
 /// The versions that an action named or changed, ascending, and what happened to each.
-pub type Fates = Vec<(semver::Version, Fate)>;
+pub type Transitions = Vec<(semver::Version, Transition)>;
 
 pub(super) type Planned = Result<Plan, ChangeVersionsError>;
 
@@ -52,7 +52,7 @@ impl Action {
                 let there = find_version(module, &version)?;
                 let versions = std::slice::from_ref(there);
                 require_unused(versions, is_forced, channels)?;
-                Ok(Plan { fates: vec![(version, Fate::Withdrawn)], ..withdraw(module, versions.iter()) })
+                Ok(Plan { transitions: vec![(version, Transition::Withdrawn)], ..withdraw(module, versions.iter()) })
             }
             Action::WithdrawAll { is_forced } => {
                 require_unused(&module.versions, is_forced, channels)?;
@@ -61,7 +61,7 @@ impl Action {
             Action::Restore { version } => {
                 let is_withdrawn = find_version(module, &version)?.is_withdrawn();
                 let restore = is_withdrawn.then(|| VersionChange::Restore { version: version.clone() });
-                Ok(Plan { changes: restore.into_iter().collect(), fates: vec![(version, Fate::Restored)] })
+                Ok(Plan { changes: restore.into_iter().collect(), transitions: vec![(version, Transition::Restored)] })
             }
             Action::RollBack { to } => roll_back(module, to),
             Action::SetCanary(canary) => {
@@ -69,18 +69,18 @@ impl Action {
                     return Err(ChangeVersionsError::Withdrawn(canary.version));
                 }
                 check_canary(Some(module), &canary, channels)?;
-                let fates = vec![(canary.version.clone(), Fate::Canary)];
-                Ok(Plan { changes: vec![VersionChange::SetCanary(Some(canary))], fates })
+                let transitions = vec![(canary.version.clone(), Transition::Canary)];
+                Ok(Plan { changes: vec![VersionChange::SetCanary(Some(canary))], transitions })
             }
             Action::PromoteCanary => {
-                let fates = vec![(find_canary(module)?.version.clone(), Fate::Promoted)];
-                Ok(Plan { changes: vec![VersionChange::SetCanary(None)], fates })
+                let transitions = vec![(find_canary(module)?.version.clone(), Transition::Promoted)];
+                Ok(Plan { changes: vec![VersionChange::SetCanary(None)], transitions })
             }
             Action::DropCanary => {
                 let version = find_canary(module)?.version.clone();
                 let withdraw = VersionChange::Withdraw { version: version.clone() };
                 let changes = vec![withdraw, VersionChange::SetCanary(None)];
-                Ok(Plan { changes, fates: vec![(version, Fate::Withdrawn)] })
+                Ok(Plan { changes, transitions: vec![(version, Transition::Withdrawn)] })
             }
         }
     }
@@ -124,7 +124,7 @@ fn withdraw<'a>(module: &UploadedModule, versions: impl Iterator<Item = &'a Uplo
     if module.canary.as_ref().is_some_and(|canary| all.any(|version| *version == canary.version)) {
         changes.push(VersionChange::SetCanary(None));
     }
-    Plan { changes, fates: withdrawn.into_iter().map(|version| (version, Fate::Withdrawn)).collect() }
+    Plan { changes, transitions: withdrawn.into_iter().map(|version| (version, Transition::Withdrawn)).collect() }
 }
 
 fn roll_back(module: &UploadedModule, to: Option<semver::Version>) -> Planned {
@@ -177,10 +177,10 @@ fn find_before(module: &UploadedModule) -> Option<&UploadedVersion> {
 }
 
 /// Records which version was the latest before the change to `after`, for a later roll-back.
-pub(super) fn leave_latest(before: Option<&UploadedModule>, after: &UploadedModule) -> Option<VersionChange> {
+pub(super) fn record_previous_latest(before: Option<&UploadedModule>, after: &UploadedModule) -> Option<VersionChange> {
     let was = before?.latest()?;
     let is_latest = after.latest().is_some_and(|latest| latest.manifest.digest == was.manifest.digest);
-    (!is_latest).then(|| VersionChange::LeaveLatest { version: was.manifest.version.clone() })
+    (!is_latest).then(|| VersionChange::RecordPreviousLatest { version: was.manifest.version.clone() })
 }
 
 /// The module as the store has it once the changes are made.
@@ -211,7 +211,7 @@ pub(super) fn with_changes(
             VersionChange::Withdraw { version } => mark(&mut next, version, Some(at)),
             VersionChange::Restore { version } => mark(&mut next, version, None),
             VersionChange::SetCanary(canary) => next.canary.clone_from(canary),
-            VersionChange::LeaveLatest { version } => next.was_latest = Some(version.clone()),
+            VersionChange::RecordPreviousLatest { version } => next.was_latest = Some(version.clone()),
         }
     }
     next

@@ -6,10 +6,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::catalogue::{Catalogue, Listed};
+use super::catalogue::{Catalogue, CatalogueEntry};
 use super::channels::Channels;
 use super::new_version::NewVersion;
-use super::plan::{Action, Fates, Plan, Planned, leave_latest, with_changes};
+use super::plan::{Action, Plan, Planned, Transitions, record_previous_latest, with_changes};
 use super::powers::Powers;
 use super::refusal::ChangeVersionsError;
 use crate::domain::audit::{Actor, Stamp};
@@ -24,7 +24,7 @@ use crate::store::{Store, StoreError};
 pub struct Published {
     pub version: UploadedVersion,
     /// Empty if the same bytes had been published before.
-    pub fates: Fates,
+    pub transitions: Transitions,
 }
 
 /// Changes the versions of uploaded modules.
@@ -54,32 +54,32 @@ impl Versions {
         let (name, digest) = (manifest.name.clone(), manifest.digest);
         let new = NewVersion { manifest, canary, by, caller: caller_of(&stamp) };
         let plan = move |catalogue: &Catalogue, channels: &dyn Channels| new.plan(catalogue, channels);
-        let (module, fates) = self.make(name, stamp, plan).await?;
+        let (module, transitions) = self.make(name, stamp, plan).await?;
         let version = module.find_digest(digest).cloned();
         let version = version.expect("what was published, or found to be there, is a version of its module");
-        Ok(Published { version, fates })
+        Ok(Published { version, transitions })
     }
 
-    /// Changes the versions of an uploaded module. `is_as_read`: whether the module is as the caller has read it.
+    /// Changes the versions of an uploaded module. `is_unchanged`: whether the module is as the caller has read it.
     pub async fn change(
         self: &Arc<Self>,
         name: ModuleName,
         action: Action,
-        is_as_read: impl FnOnce(&Listed) -> bool + Send + 'static,
+        is_unchanged: impl FnOnce(&CatalogueEntry) -> bool + Send + 'static,
         by: Powers,
         stamp: Stamp,
-    ) -> Result<Fates, ChangeVersionsError> {
+    ) -> Result<Transitions, ChangeVersionsError> {
         let (checked, caller) = (name.clone(), caller_of(&stamp));
         let plan = move |catalogue: &Catalogue, channels: &dyn Channels| match catalogue.find(&checked) {
             None => Err(ChangeVersionsError::UnknownModule),
-            Some(Listed::Fixed(_)) => Err(ChangeVersionsError::NotUploaded(checked)),
-            Some(Listed::Uploaded(module)) if !by.may_change_versions(module, caller.as_ref()) => {
+            Some(CatalogueEntry::Fixed(_)) => Err(ChangeVersionsError::NotUploaded(checked)),
+            Some(CatalogueEntry::Uploaded(module)) if !by.may_change_versions(module, caller.as_ref()) => {
                 Err(ChangeVersionsError::NotPublisher(checked))
             }
-            Some(listed) if !is_as_read(listed) => Err(ChangeVersionsError::Overtaken),
-            Some(Listed::Uploaded(module)) => action.plan(module, channels),
+            Some(listed) if !is_unchanged(listed) => Err(ChangeVersionsError::Overtaken),
+            Some(CatalogueEntry::Uploaded(module)) => action.plan(module, channels),
         };
-        self.make(name, stamp, plan).await.map(|(_, fates)| fates)
+        self.make(name, stamp, plan).await.map(|(_, transitions)| transitions)
     }
 
     /// Continues even if its future is dropped, so that memory never stays behind the disk.
@@ -88,27 +88,27 @@ impl Versions {
         name: ModuleName,
         stamp: Stamp,
         plan: impl FnOnce(&Catalogue, &dyn Channels) -> Planned + Send + 'static,
-    ) -> Result<(Arc<UploadedModule>, Fates), ChangeVersionsError> {
+    ) -> Result<(Arc<UploadedModule>, Transitions), ChangeVersionsError> {
         let versions = self.clone();
         let changing = tokio::spawn(async move {
             let Versions { store, channels, changing } = &*versions;
             let _changing = changing.lock().await;
             let catalogue = channels.catalogue();
-            let Plan { mut changes, fates } = plan(&catalogue, &**channels)?;
+            let Plan { mut changes, transitions } = plan(&catalogue, &**channels)?;
             let before = catalogue.find_uploaded(&name);
             if let Some(before) = before.filter(|_| changes.is_empty()) {
-                return Ok((before.clone(), fates));
+                return Ok((before.clone(), transitions));
             }
             let before = before.map(|before| &**before);
             let mut after = with_changes(before, &name, &changes, stamp.at);
-            if let Some(leave) = leave_latest(before, &after) {
+            if let Some(leave) = record_previous_latest(before, &after) {
                 changes.push(leave);
                 after = with_changes(before, &name, &changes, stamp.at);
             }
-            let left = channels.list_left_by(&after).await;
+            let left = channels.list_replaced(&after).await;
             store.host.change_versions(name.clone(), changes, left, stamp).await?;
-            channels.take_catalogue(catalogue.with_uploaded([after.clone()]), &name).await;
-            Ok((Arc::new(after), fates))
+            channels.replace_catalogue(catalogue.with_uploaded([after.clone()]), &name).await;
+            Ok((Arc::new(after), transitions))
         });
         // The task panics if a lock is poisoned by a panic elsewhere, and is cancelled when the host ends.
         changing.await.map_err(|_| StoreError::Closed)?

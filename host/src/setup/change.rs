@@ -54,7 +54,7 @@ pub fn may_change(setup: &ChannelSetup, by: Role) -> bool {
 }
 
 /// Who may change the set-up, in words for a chatter who may not.
-pub(super) fn who_may_change(setup: &ChannelSetup) -> &'static str {
+pub(super) fn describe_changers(setup: &ChannelSetup) -> &'static str {
     if lets_moderators_change(setup) { "only the broadcaster and moderators can" } else { "only the broadcaster can" }
 }
 
@@ -65,7 +65,7 @@ fn lets_moderators_change(setup: &ChannelSetup) -> bool {
 }
 
 fn require_change(setup: &ChannelSetup, by: Role) -> Result<(), SettingsError> {
-    may_change(setup, by).then_some(()).ok_or_else(|| SettingsError::NotAllowed(who_may_change(setup).to_owned()))
+    may_change(setup, by).then_some(()).ok_or_else(|| SettingsError::NotAllowed(describe_changers(setup).to_owned()))
 }
 
 pub fn check_prefix(setup: &ChannelSetup, by: Role, prefix: &str) -> Result<Effect, SettingsError> {

@@ -87,7 +87,11 @@ impl ChannelSetup {
             Effect::Setup(SetupEffect::Mute { until }) => own.muted_until = *until,
             Effect::Module(module, effect) => own.change_module(module, &next.defaults, |module| module.apply(effect)),
             // These change no part of the set-up that is held in memory.
-            Effect::Storage(..) | Effect::Ledger(..) | Effect::Secret(..) | Effect::Left(..) | Effect::Presence(_) => {}
+            Effect::Storage(..)
+            | Effect::Ledger(..)
+            | Effect::Secret(..)
+            | Effect::History(..)
+            | Effect::Presence(_) => {}
         }
         next
     }
@@ -118,7 +122,7 @@ mod sample {
 
         /// The same channel on a host with other modules.
         pub(crate) fn with_defaults(&self, defaults: &Arc<Defaults>) -> ChannelSetup {
-            ChannelSetup { own: Arc::new(self.own.settle_anew(defaults, None)), defaults: defaults.clone() }
+            ChannelSetup { own: Arc::new(self.own.resettle(defaults, None)), defaults: defaults.clone() }
         }
     }
 }

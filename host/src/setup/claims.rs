@@ -1,6 +1,6 @@
 //! Which words a module may claim in a channel besides those that it declares. Pure.
 
-use super::change::{may_change, who_may_change};
+use super::change::{describe_changers, may_change};
 use super::channel::ChannelSetup;
 use super::word::check_word;
 use crate::domain::effect::{Effect, ModuleEffect};
@@ -27,7 +27,7 @@ pub enum WordError {
 /// Whether `by` may add `word` for the module, or replace the module's own word of that name.
 pub fn check_claim(setup: &ChannelSetup, by: Role, module: &ModuleName, word: Command) -> Result<Effect, WordError> {
     if !may_change(setup, by) {
-        return Err(WordError::NotAllowed(who_may_change(setup).to_owned()));
+        return Err(WordError::NotAllowed(describe_changers(setup).to_owned()));
     }
     let word = check_word(word).map_err(WordError::Invalid)?;
     for text in word.words() {

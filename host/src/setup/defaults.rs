@@ -8,7 +8,7 @@ use super::words::Words;
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::manifest::{Grants, Manifest, ModuleSource};
 use crate::domain::version::UploadedModule;
-use crate::modules::catalogue::{Catalogue, Listed};
+use crate::modules::catalogue::{Catalogue, CatalogueEntry};
 use crate::modules::is_always_on;
 
 /// Which modules are on in a channel that has not switched them.
@@ -72,7 +72,7 @@ impl Defaults {
     }
 
     /// The set-up from which a channel starts when it touches the module.
-    pub(super) fn find_blank(&self, name: &ModuleName) -> Option<&Arc<ModuleSetup>> {
+    pub(super) fn find_initial(&self, name: &ModuleName) -> Option<&Arc<ModuleSetup>> {
         self.entries.get(name).map(|entry| &entry.untouched)
     }
 
@@ -86,13 +86,13 @@ impl Defaults {
 }
 
 impl Entry {
-    fn new(listed: &Listed, rules: NewChannelRules) -> Option<Entry> {
+    fn new(listed: &CatalogueEntry, rules: NewChannelRules) -> Option<Entry> {
         let untouched = Arc::new(match listed {
-            Listed::Fixed(manifest) => {
+            CatalogueEntry::Fixed(manifest) => {
                 let (is_enabled, grants) = (rules.is_on(manifest), Grants::all(manifest));
                 ModuleSetup { is_enabled, grants, ..ModuleSetup::new(manifest.clone()) }
             }
-            Listed::Uploaded(_) => blank(listed.shown()?),
+            CatalogueEntry::Uploaded(_) => blank(listed.shown()?),
         });
         let canary = listed.find_uploaded().and_then(|module| {
             let version = module.find_version(&module.canary.as_ref()?.version)?;

@@ -12,8 +12,8 @@ use super::words::Target;
 use crate::domain::effect::{Effect, ModuleEffect};
 use crate::domain::id::ModuleName;
 use crate::domain::manifest::{Grants, Setting, SettingKind};
-use crate::modules::consent::agree::{Wish, plan_consent};
-use crate::modules::consent::{Consent, ConsentError, InChannel};
+use crate::modules::consent::agree::{WantedConsent, plan_consent};
+use crate::modules::consent::{Consent, ConsentError, ModuleInChannel};
 use crate::modules::is_always_on;
 use crate::modules::powers::Powers;
 
@@ -125,13 +125,13 @@ pub(super) fn plan_agreement(
     };
     let ModuleChange { enabled: is_enabled, grants, accept, pinned, .. } = change;
     let (grants, accept, pinned) = (grants.as_ref(), accept.as_ref(), pinned.as_ref());
-    let wish = Wish { is_enabled: *is_enabled, grants, accept, pinned };
+    let wish = WantedConsent { is_enabled: *is_enabled, grants, accept, pinned };
     // A channel may pin a version even if none is offered to it.
-    let blank = pinned.and_then(|_| setup.defaults().find_blank(name)).map(|module| &**module);
+    let blank = pinned.and_then(|_| setup.defaults().find_initial(name)).map(|module| &**module);
     let Some(module) = setup.find_module(name).or(blank) else {
         return require_module(setup, name).map(|_| Vec::new());
     };
-    let plan = |consent: &Consent, at: InChannel<'_>| plan_consent(consent, at, by, wish);
+    let plan = |consent: &Consent, at: ModuleInChannel<'_>| plan_consent(consent, at, by, wish);
     Ok(consult(module, uploaded, setup.channel.id, plan)?)
 }
 

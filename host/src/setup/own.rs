@@ -45,7 +45,7 @@ impl OwnSetup {
         let names: BTreeSet<ModuleName> = names.cloned().collect();
         let mut touched = BTreeMap::new();
         for name in names {
-            let Some(blank) = defaults.find_blank(&name) else { continue };
+            let Some(blank) = defaults.find_initial(&name) else { continue };
             let said = record.modules.remove(&name).unwrap_or_default();
             let uploaded =
                 defaults.catalogue().find_uploaded(&name).map(|uploaded| take_granted(&mut record.grants, uploaded));
@@ -79,7 +79,7 @@ impl OwnSetup {
     }
 
     /// The same channel after a change of the module `changed`, or with `None` of any modules.
-    pub(super) fn settle_anew(&self, defaults: &Defaults, changed: Option<&ModuleName>) -> OwnSetup {
+    pub(super) fn resettle(&self, defaults: &Defaults, changed: Option<&ModuleName>) -> OwnSetup {
         let mut next = self.clone();
         let is_changed = |name: &ModuleName| changed.is_none_or(|changed| changed == name);
         for name in self.touched.keys().filter(|name| is_changed(name)) {
@@ -114,7 +114,7 @@ impl OwnSetup {
         defaults: &Defaults,
         change: impl FnOnce(&mut ModuleSetup),
     ) {
-        let Some(module) = self.touched.get(name).or_else(|| defaults.find_blank(name)) else { return };
+        let Some(module) = self.touched.get(name).or_else(|| defaults.find_initial(name)) else { return };
         let mut module = (**module).clone();
         change(&mut module);
         follow(&mut module, defaults.catalogue(), name, self.channel.id);

@@ -9,17 +9,17 @@ use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::manifest::{Capability, Command, Grants, Manifest, SettingKind, SizeClass};
 use crate::domain::span::show_span;
 use crate::domain::version::{UploadedModule, UploadedVersion};
-use crate::modules::catalogue::{Catalogue, Listed};
-use crate::modules::consent::{Consent, InChannel};
+use crate::modules::catalogue::{Catalogue, CatalogueEntry};
+use crate::modules::consent::{Consent, ModuleInChannel};
 
 /// Moves to the version that is due in `channel`. A module that the host does not have stays unchanged.
 pub(super) fn follow(setup: &mut ModuleSetup, catalogue: &Catalogue, name: &ModuleName, channel: ChannelId) {
     match catalogue.find(name) {
-        Some(Listed::Fixed(manifest)) => {
+        Some(CatalogueEntry::Fixed(manifest)) => {
             setup.manifest = manifest.clone();
             setup.grants = Grants::all(manifest);
         }
-        Some(Listed::Uploaded(uploaded)) => {
+        Some(CatalogueEntry::Uploaded(uploaded)) => {
             settle(setup, uploaded, channel);
             setup.is_barred = catalogue.bars(&setup.manifest);
         }
@@ -32,10 +32,10 @@ pub(super) fn consult<T>(
     setup: &ModuleSetup,
     module: &UploadedModule,
     channel: ChannelId,
-    ask: impl FnOnce(&Consent, InChannel<'_>) -> T,
+    ask: impl FnOnce(&Consent, ModuleInChannel<'_>) -> T,
 ) -> T {
     let compare = |before: &Manifest, after: &Manifest| differences(before, after, setup);
-    ask(&setup.consent, InChannel { module, channel, compare: &compare })
+    ask(&setup.consent, ModuleInChannel { module, channel, compare: &compare })
 }
 
 /// Settles on the version that runs in `channel`, and on the one that waits.
@@ -46,7 +46,7 @@ pub(super) fn settle(setup: &mut ModuleSetup, module: &UploadedModule, channel: 
 }
 
 /// Explains why another version than the pinned one is here, or none, if that is because versions are withdrawn.
-pub fn tell_withdrawn(setup: &ModuleSetup, module: &UploadedModule) -> Option<String> {
+pub fn describe_withdrawn(setup: &ModuleSetup, module: &UploadedModule) -> Option<String> {
     if module.versions.iter().all(UploadedVersion::is_withdrawn) {
         return Some("every version is withdrawn: it is back when one is restored, or a new one is brought".to_owned());
     }
@@ -104,10 +104,10 @@ fn list_here(version: &Manifest, module: &ModuleSetup) -> Vec<Offer> {
 }
 
 /// A sentence in two parts: which word or property of a command, and its new value.
-type Looser = (String, String);
+type Loosening = (String, String);
 
 /// Adds whatever more chatters may use, or use more often; of each subject only the first finding.
-fn compare_commands(before: &[Offer], after: &[Offer], found: &mut Vec<Looser>) {
+fn compare_commands(before: &[Offer], after: &[Offer], found: &mut Vec<Loosening>) {
     for (subject, change) in after.iter().flat_map(|offer| compare_command(before, offer)) {
         if !found.iter().any(|(there, _)| *there == subject) {
             found.push((subject, change));
@@ -116,7 +116,7 @@ fn compare_commands(before: &[Offer], after: &[Offer], found: &mut Vec<Looser>) 
 }
 
 /// Compares a command with the commands that its words called before.
-fn compare_command(before: &[Offer], Offer { words, command }: &Offer) -> Vec<Looser> {
+fn compare_command(before: &[Offer], Offer { words, command }: &Offer) -> Vec<Loosening> {
     let (mut found, mut earlier) = (Vec::new(), Vec::new());
     for word in words {
         match before.iter().find(|offer| offer.words.contains(word)) {

@@ -8,9 +8,9 @@ use crate::domain::audit::{Actor, Stamp};
 use crate::domain::effect::{Commit, Effect, ModuleEffect};
 use crate::domain::id::{ChannelId, ModuleDigest};
 use crate::domain::manifest::{Capability, Grants, Manifest, ModuleSource};
-use crate::domain::report::Fate;
+use crate::domain::report::Transition;
 use crate::domain::version::Canary;
-use crate::modules::plan::{Action, Fates};
+use crate::modules::plan::{Action, Transitions};
 use crate::modules::powers::Powers;
 use crate::modules::refusal::ChangeVersionsError;
 use crate::modules::versions::{Published, Versions};
@@ -55,11 +55,11 @@ impl Host {
     }
 
     /// Changes the versions of `dice` with the key [`ANN`].
-    async fn change(&self, action: Action) -> Result<Fates, ChangeVersionsError> {
+    async fn change(&self, action: Action) -> Result<Transitions, ChangeVersionsError> {
         self.versions.change(name("dice"), action, |_| true, Powers::Creator, stamp(ANN)).await
     }
 
-    async fn withdraw(&self, number: &str, is_forced: bool) -> Result<Fates, ChangeVersionsError> {
+    async fn withdraw(&self, number: &str, is_forced: bool) -> Result<Transitions, ChangeVersionsError> {
         self.change(Action::Withdraw { version: version(number), is_forced }).await
     }
 
@@ -126,7 +126,7 @@ async fn the_same_bytes_are_one_version_and_other_bytes_need_another() {
     let host = Host::open().await;
     let first = host.publish(dice("1.0.0", 1), Powers::Creator, ANN).await.unwrap();
     let again = host.publish(dice("1.0.0", 1), Powers::Creator, ANN).await.unwrap();
-    assert_eq!((first.fates.len(), again.fates.len(), first.version), (1, 0, again.version));
+    assert_eq!((first.transitions.len(), again.transitions.len(), first.version), (1, 0, again.version));
     let taken = host.publish(dice("1.0.0", 2), Powers::Creator, ANN).await.unwrap_err();
     let expected = (ModuleDigest([1; 32]), ModuleDigest([2; 32]));
     assert!(matches!(taken, ChangeVersionsError::VersionTaken { there, new, .. } if (there, new) == expected));
@@ -154,7 +154,7 @@ async fn a_creators_key_has_room_for_so_many_names_and_bytes_and_leaves_the_rest
     host.publish(module(65, 512 << 20), Powers::Creator, BEN).await.unwrap();
     host.publish(module(66, 1 << 30), Powers::Operator, ANN).await.unwrap();
     // A version that exists needs no room.
-    assert!(host.publish(next(448 << 20), Powers::Creator, ANN).await.unwrap().fates.is_empty());
+    assert!(host.publish(next(448 << 20), Powers::Creator, ANN).await.unwrap().transitions.is_empty());
 }
 
 #[tokio::test]
@@ -165,7 +165,7 @@ async fn a_name_belongs_to_its_first_key_and_to_the_operator() {
         let other = host.publish(dice("2.0.0", digest), Powers::Creator, BEN).await;
         assert_eq!(refused(other), "the name dice belongs to another API key");
     }
-    assert!(!host.publish(dice("2.0.0", 2), Powers::Operator, BEN).await.unwrap().fates.is_empty());
+    assert!(!host.publish(dice("2.0.0", 2), Powers::Operator, BEN).await.unwrap().transitions.is_empty());
     let third = host.publish(dice("3.0.0", 3), Powers::Creator, BEN).await;
     assert_eq!(refused(third), "the name dice belongs to another API key", "the operator's help gives nothing away");
     let withdraw = Action::Withdraw { version: version("2.0.0"), is_forced: false };
@@ -243,13 +243,13 @@ async fn one_request_takes_every_channel_back() {
     host.accept(OTHER, &dice("1.2.0", 3)).await;
     let roll_back = |to| host.change(Action::RollBack { to });
     let back = roll_back(None).await.unwrap();
-    assert_eq!(back, [(version("1.2.0"), Fate::Withdrawn)]);
+    assert_eq!(back, [(version("1.2.0"), Transition::Withdrawn)]);
     for channel in [CHANNEL, OTHER] {
         assert_eq!(host.running(channel), Some("1.1.0".to_owned()));
     }
     assert_eq!(refused(roll_back(Some(version("1.2.0"))).await), "version 1.2.0 is withdrawn");
     assert_eq!(refused(roll_back(Some(version("9.0.0"))).await), "there is no such version");
-    assert_eq!(roll_back(Some(version("1.0.0"))).await.unwrap(), [(version("1.1.0"), Fate::Withdrawn)]);
+    assert_eq!(roll_back(Some(version("1.0.0"))).await.unwrap(), [(version("1.1.0"), Transition::Withdrawn)]);
     assert_eq!(refused(roll_back(None).await), "there is no version before it");
     host.check();
 }
@@ -269,7 +269,7 @@ async fn a_canary_is_for_its_channels_until_it_is_promoted_or_dropped() {
     assert_eq!(running(), ["1.0.0", "2.0.0"]);
     host.check();
     let dropped = host.change(Action::DropCanary).await.unwrap();
-    assert_eq!(dropped, [(version("2.0.0"), Fate::Withdrawn)]);
+    assert_eq!(dropped, [(version("2.0.0"), Transition::Withdrawn)]);
     assert_eq!(running(), ["1.0.0", "1.0.0"]);
     assert!(matches!(publish("3.0.0", 3, ChannelId(404)).await, Err(ChangeVersionsError::NoChannels)));
     publish("3.0.0", 3, CHANNEL).await.unwrap();
@@ -344,7 +344,7 @@ async fn a_change_goes_through_although_nobody_waits_for_it() {
     let begin = |context: &mut std::task::Context<'_>| std::task::Poll::Ready(publishing.as_mut().poll(context));
     assert!(std::future::poll_fn(begin).await.is_pending());
     // The next caller finds the change made.
-    assert!(host.publish(dice("1.0.0", 1), Powers::Creator, ANN).await.unwrap().fates.is_empty());
+    assert!(host.publish(dice("1.0.0", 1), Powers::Creator, ANN).await.unwrap().transitions.is_empty());
     host.check();
 }
 
@@ -382,12 +382,12 @@ async fn a_roll_back_goes_to_what_was_the_latest_before_and_each_channel_knows_w
     host.bring("2.0.0", 2).await;
     // This version was never the latest, so no channel has run it.
     host.bring("1.5.0", 3).await;
-    let left = |channel| at_once(host.fixture.store.list_left(channel, &name("dice"))).unwrap();
+    let left = |channel| at_once(host.fixture.store.list_previous(channel, &name("dice"))).unwrap();
     assert_eq!((left(CHANNEL), left(OTHER)), (vec![ModuleDigest([1; 32])], Vec::new()));
     host.check();
     let roll_back = || host.change(Action::RollBack { to: None });
     let back = roll_back().await.unwrap();
-    assert_eq!(back, ["1.5.0", "2.0.0"].map(|number| (version(number), Fate::Withdrawn)));
+    assert_eq!(back, ["1.5.0", "2.0.0"].map(|number| (version(number), Transition::Withdrawn)));
     assert_eq!(left(CHANNEL), [2, 1].map(|digest| ModuleDigest([digest; 32])));
     assert_eq!(refused(roll_back().await), "there is no version before it");
     host.check();
@@ -395,6 +395,6 @@ async fn a_roll_back_goes_to_what_was_the_latest_before_and_each_channel_knows_w
         host.change(Action::Restore { version: version(number) }).await.unwrap();
     }
     // Now 1.5.0 was the latest, for a moment.
-    assert_eq!(roll_back().await.unwrap(), [(version("2.0.0"), Fate::Withdrawn)]);
+    assert_eq!(roll_back().await.unwrap(), [(version("2.0.0"), Transition::Withdrawn)]);
     host.check();
 }

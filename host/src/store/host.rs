@@ -18,7 +18,7 @@ use std::time::SystemTime;
 
 use tokio::sync::broadcast;
 
-use self::api_keys::{ApiKey, Revoked, Spare};
+use self::api_keys::{ApiKey, KeyGuard, Revoked};
 use self::idempotency::KeptAnswer;
 use self::modules::VersionChange;
 use self::used_limits::LastUse;
@@ -154,8 +154,8 @@ impl HostStore {
     }
 
     /// Revokes a key: it opens nothing from now on. Revoking a revoked key changes nothing.
-    pub async fn revoke_api_key(&self, id: KeyId, spare: Spare, stamp: Stamp) -> Result<Revoked, StoreError> {
-        self.database.write(|answer| Write::RevokeApiKey { id, spare, stamp, answer }).await
+    pub async fn revoke_api_key(&self, id: KeyId, guard: KeyGuard, stamp: Stamp) -> Result<Revoked, StoreError> {
+        self.database.write(|answer| Write::RevokeApiKey { id, guard, stamp, answer }).await
     }
 
     pub async fn save_key_use(&self, id: KeyId, at: SystemTime) -> Result<(), StoreError> {

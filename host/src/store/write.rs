@@ -8,8 +8,8 @@ use tokio::sync::oneshot;
 use super::channel::chatters::KnownChatter;
 use super::channel::outcomes::Attempt;
 use super::error::StoreError;
-use super::host::api_keys::{ApiKey, Revoked, Spare};
-use super::host::bots::Learned;
+use super::host::api_keys::{ApiKey, KeyGuard, Revoked};
+use super::host::bots::LogInChange;
 use super::host::idempotency::KeptAnswer;
 use super::host::modules::VersionChange;
 use super::host::used_limits::LastUse;
@@ -70,7 +70,7 @@ pub(super) enum Write {
     LearnBot {
         login: Login,
         id: AccountId,
-        answer: Answer<Learned>,
+        answer: Answer<LogInChange>,
     },
     BeginUse {
         account: Login,
@@ -107,7 +107,7 @@ pub(super) enum Write {
     },
     RevokeApiKey {
         id: KeyId,
-        spare: Spare,
+        guard: KeyGuard,
         stamp: Stamp,
         answer: Answer<Revoked>,
     },

@@ -281,8 +281,8 @@ fn index_of(outcome: Outcome) -> usize {
         Outcome::Usage => 2,
         Outcome::Refused => 3,
         Outcome::Unavailable => 4,
-        Outcome::Broke(broke) => 5 + fault(broke),
-        Outcome::Failed(failed) => 5 + FAULTS + fault(failed),
+        Outcome::GuestFault(broke) => 5 + fault(broke),
+        Outcome::OtherFault(failed) => 5 + FAULTS + fault(failed),
     }
 }
 

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::config::{CollectorAddress, TelemetryConfig, environment};
-use crate::domain::trace::{FinishedTrace, TakeTrace};
+use crate::domain::trace::{FinishedTrace, TraceSink};
 use crate::net::plain::{FetchError, PlainClient};
 use crate::net::server::Server;
 use crate::net::tls::LoadRootsError;
@@ -81,7 +81,7 @@ impl Tracer {
     }
 }
 
-impl TakeTrace for Tracer {
+impl TraceSink for Tracer {
     fn take_trace(&self, trace: FinishedTrace) {
         if self.queue.try_send(Waiting::new(trace)).is_err() {
             self.overflown.fetch_add(1, Ordering::Relaxed);

@@ -14,7 +14,7 @@ pub enum SealError {
     #[error("{} is missing: restore it from the backup, what was sealed with it is still there; {LOST}", path.display())]
     KeyMissing { path: PathBuf },
     #[error("{} is not the key that the stored secrets were sealed with: restore that one from the backup; {LOST}", path.display())]
-    OtherKey { path: PathBuf },
+    WrongKey { path: PathBuf },
     #[error("{} may be read by others: close it with chmod 600", path.display())]
     KeyOpen { path: PathBuf },
     #[error("{} is no key: restore it from the backup", path.display())]

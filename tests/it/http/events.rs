@@ -11,7 +11,7 @@ use tokio_stream::StreamExt;
 use tower::ServiceExt;
 use twitchy::config::HttpConfig;
 use twitchy::domain::id::ChannelId;
-use twitchy::domain::report::Fate;
+use twitchy::domain::report::Transition;
 use twitchy::domain::role::Role;
 use twitchy::http::serve;
 use twitchy::http::server::address::Peer;
@@ -56,7 +56,7 @@ impl Served {
         ear
     }
 
-    fn note_module(&self, channel: Option<u64>, change: Fate) {
+    fn note_module(&self, channel: Option<u64>, change: Transition) {
         let channel = channel.map(ChannelId);
         let (module, version) = ("dice".parse().unwrap(), semver::Version::new(1, 0, 0));
         self.site.house.telemetry.note(HostEvent::Module { module, version, channel, change });
@@ -182,11 +182,11 @@ async fn a_channels_key_hears_of_its_channel_alone() {
     let mut operator = served.listen("", &served.site.operator).await;
     let mut one_channel = served.listen("?channel=200", &served.site.operator).await;
     let mut connections = served.listen("?kind=connection", &served.site.operator).await;
-    served.note_module(None, Fate::Uploaded);
+    served.note_module(None, Transition::Uploaded);
     served.note_connection("online");
-    served.note_module(Some(100), Fate::Blown);
-    served.note_module(Some(200), Fate::Restored);
-    served.note_module(Some(100), Fate::Restored);
+    served.note_module(Some(100), Transition::Blown);
+    served.note_module(Some(200), Transition::Restored);
+    served.note_module(Some(100), Transition::Restored);
     assert_eq!([own.next_change().await, own.next_change().await], ["blown", "restored"]);
     assert_eq!(other.next_change().await, "restored");
     assert_eq!(one_channel.next_change().await, "restored");
@@ -235,7 +235,7 @@ async fn who_reads_too_slowly_is_told_how_much_was_missed() {
     let mut ear = served.listen("", &served.site.own).await;
     // The events come at once, before the host can send any of them.
     for _ in 0..1_500 {
-        served.note_module(Some(100), Fate::Blown);
+        served.note_module(Some(100), Transition::Blown);
     }
     let (name, _, data) = ear.next().await;
     assert_eq!((name.as_str(), data), ("missed", serde_json::json!({"count": 1_500 - 1_024})));
@@ -251,7 +251,7 @@ async fn a_key_that_is_revoked_hears_nothing_any_more() {
     let revoked = served.site.ask(&format!("DELETE /api/v1/keys/{id}"), &served.site.operator).await;
     assert_eq!(revoked.status, 200);
     served.site.house.clock.advance(Duration::from_secs(1));
-    served.note_module(Some(100), Fate::Blown);
+    served.note_module(Some(100), Transition::Blown);
     assert_eq!(ear.body().await, "0\r\n\r\n", "the answer ends, and the connection is kept for the next request");
     served.close().await;
 }
@@ -297,7 +297,7 @@ async fn events_are_written_as_they_always_were() {
     let site = Site::open().await;
     let heard = listen(&site, &site.operator).await;
     let (module, version) = ("dice".parse().unwrap(), semver::Version::new(1, 0, 0));
-    let blown = HostEvent::Module { module, version, channel: Some(ChannelId(100)), change: Fate::Blown };
+    let blown = HostEvent::Module { module, version, channel: Some(ChannelId(100)), change: Transition::Blown };
     let telemetry = &site.house.telemetry;
     telemetry.note(blown);
     telemetry.note(HostEvent::Connection { account: "mybot".into(), state: "online" });

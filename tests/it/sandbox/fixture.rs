@@ -13,7 +13,7 @@ use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::invocation::Invocation;
 use twitchy::domain::manifest::{Manifest, ModuleSource, SizeClass};
 use twitchy::domain::message::{Channel, Reply};
-use twitchy::domain::trace::{FinishedTrace, Step, TakeTrace, Trace, TraceSubject};
+use twitchy::domain::trace::{FinishedTrace, Step, Trace, TraceSink, TraceSubject};
 use twitchy::sandbox::Sandbox;
 use twitchy::sandbox::call::{Answer, Call, InvokeError};
 use twitchy::sandbox::compile::compiler::Uploader;
@@ -191,7 +191,7 @@ impl Traces {
     }
 }
 
-impl TakeTrace for Traces {
+impl TraceSink for Traces {
     fn take_trace(&self, trace: FinishedTrace) {
         self.0.lock().unwrap().push(trace.steps.iter().map(|taken| taken.step).collect());
     }

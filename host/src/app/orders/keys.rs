@@ -12,7 +12,7 @@ use crate::http::entropy::SystemEntropy;
 use crate::http::key::KeySecret;
 use crate::http::shapes::key::{Key, NewKey};
 use crate::http::shapes::problem::WrongValue;
-use crate::store::host::api_keys::{Revoked, Spare};
+use crate::store::host::api_keys::{KeyGuard, Revoked};
 use crate::store::{Store, StoreError};
 
 /// Keys per page.
@@ -71,9 +71,9 @@ pub async fn list_keys(store: &Store, after: Option<&str>) -> Result<(Vec<Key>, 
 pub async fn revoke_key(store: &Store, id: &str, stamp: Stamp) -> Result<Key, OrderKeysError> {
     let id: KeyId = id.parse()?;
     // Even the last operator key may be revoked: an operator on this machine can make another.
-    match store.host.revoke_api_key(id.clone(), Spare::Nothing, stamp).await? {
+    match store.host.revoke_api_key(id.clone(), KeyGuard::None, stamp).await? {
         Revoked::Done(key) => Ok(show_key(&key, None)),
-        Revoked::Unknown | Revoked::Spared => Err(OrderKeysError::UnknownKey(id)),
+        Revoked::Unknown | Revoked::Refused => Err(OrderKeysError::UnknownKey(id)),
     }
 }
 

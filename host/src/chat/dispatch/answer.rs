@@ -76,10 +76,12 @@ impl Answering {
         let answer = answer.map(|answer| put_into_words(answer, &manifest, &invocation, &command));
         let (outcome, replies, reason) = match &answer {
             Ok(answered) => (answered.outcome, answered.replies.len(), None),
-            Err(error) if error.blame() == Blame::Guest => (Outcome::Broke(error.fault()), 0, Some(error.reason())),
-            Err(error) => (Outcome::Failed(error.fault()), 0, Some(error.reason())),
+            Err(error) if error.blame() == Blame::Guest => {
+                (Outcome::GuestFault(error.fault()), 0, Some(error.reason()))
+            }
+            Err(error) => (Outcome::OtherFault(error.fault()), 0, Some(error.reason())),
         };
-        if matches!(outcome, Outcome::Usage | Outcome::Failed(_)) {
+        if matches!(outcome, Outcome::Usage | Outcome::OtherFault(_)) {
             self.guardrails.give_back(taken);
         }
         let ending = Ending { outcome, is_dry_run, reason, replies, usage };
@@ -100,7 +102,7 @@ impl Answering {
         let Accepted { call, taken, to, .. } = accepted;
         self.guardrails.give_back(taken);
         let busy = InvokeError::Busy;
-        let (outcome, reason) = (Outcome::Failed(busy.fault()), Some(busy.reason()));
+        let (outcome, reason) = (Outcome::OtherFault(busy.fault()), Some(busy.reason()));
         let ending = Ending { outcome, is_dry_run: call.is_dry_run, reason, replies: 0, usage: Usage::default() };
         self.report(&call.manifest, &call.invocation, &to, ending);
     }

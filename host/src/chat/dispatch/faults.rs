@@ -15,7 +15,7 @@ use crate::domain::invocation::Invocation;
 use crate::domain::manifest::{Manifest, ModuleSource};
 use crate::domain::message::{OutgoingMessage, Reply};
 use crate::domain::ports::{Clock, Moment};
-use crate::domain::report::Fate;
+use crate::domain::report::Transition;
 use crate::domain::role::Role;
 use crate::domain::version::UploadedVersion;
 use crate::modules::plan::Action;
@@ -70,7 +70,7 @@ impl Faults {
         let blown = self.guardrails.note_fault(broken, now.instant)?;
         if manifest.source == ModuleSource::Bundled {
             error!(%module, %channel, "a bundled module keeps failing; it stays on");
-            note_module(&self.telemetry, manifest, Some(channel), Fate::Failing);
+            note_module(&self.telemetry, manifest, Some(channel), Transition::Failing);
             return None;
         }
         self.blow(manifest, to, &blown, now).await
@@ -133,7 +133,7 @@ impl Faults {
             self.returning.add(now.wall + back_in, channel, module.clone());
         }
         warn!(%module, %version, %channel, ?back_in, "a module kept failing and was switched off here");
-        note_module(&self.telemetry, manifest, Some(channel), Fate::Blown);
+        note_module(&self.telemetry, manifest, Some(channel), Transition::Blown);
         self.look_everywhere(manifest, channel, blown, now).await;
         // An account that never logged in cannot send the notice, so the notice stays due.
         let account = Some(setup.bot.id?);
@@ -159,11 +159,11 @@ impl Faults {
         }
         let (module, version) = (&manifest.name, &manifest.version);
         error!(%module, %version, is_withdrawn, "a new version keeps failing, in channel after channel: look at it now");
-        note_module(&self.telemetry, manifest, None, Fate::BlownEverywhere);
+        note_module(&self.telemetry, manifest, None, Transition::BlownEverywhere);
         if is_withdrawn {
             let action = Action::Withdraw { version: version.clone(), is_forced: true };
             match versions.change(module.clone(), action, |_| true, Powers::Operator, by_host(now)).await {
-                Ok(_) => note_module(&self.telemetry, manifest, None, Fate::Withdrawn),
+                Ok(_) => note_module(&self.telemetry, manifest, None, Transition::Withdrawn),
                 Err(error) => error!(%module, %version, %error, "a version that keeps failing could not be withdrawn"),
             }
         }

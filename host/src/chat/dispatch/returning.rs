@@ -11,7 +11,7 @@ use crate::domain::effect::{Effect, ModuleEffect};
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::manifest::Manifest;
 use crate::domain::ports::{Clock, Moment};
-use crate::domain::report::Fate;
+use crate::domain::report::Transition;
 use crate::setup::Setup;
 use crate::setup::changing::ChangeSetupError;
 use crate::setup::channel::ChannelSetup;
@@ -107,7 +107,7 @@ impl Returning {
         let Some(ModuleSetup { manifest, .. }) = setup.find_module(module) else { return };
         let (version, channel) = (&manifest.version, setup.channel.id);
         info!(%module, %version, %channel, "a module that kept failing is back by itself");
-        note_module(&self.telemetry, manifest, Some(channel), Fate::Restored);
+        note_module(&self.telemetry, manifest, Some(channel), Transition::Restored);
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Resting>> {
@@ -120,7 +120,7 @@ pub(super) fn by_host(now: Moment) -> Stamp {
 }
 
 /// Notifies listeners of a change of a module, in one channel or, without `channel`, everywhere.
-pub(super) fn note_module(telemetry: &Telemetry, manifest: &Manifest, channel: Option<ChannelId>, change: Fate) {
+pub(super) fn note_module(telemetry: &Telemetry, manifest: &Manifest, channel: Option<ChannelId>, change: Transition) {
     let (module, version) = (manifest.name.clone(), manifest.version.clone());
     telemetry.note(HostEvent::Module { module, version, channel, change });
 }

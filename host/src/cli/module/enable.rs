@@ -13,7 +13,7 @@ use crate::domain::channel_name::ChannelName;
 use crate::domain::id::ModuleName;
 use crate::http::shapes::channel_module::{ChannelModule, LATEST, ModuleGrants};
 use crate::http::shapes::module::VersionDetail;
-use crate::modules::consent::enable::{AgreeError, Standing, agree};
+use crate::modules::consent::enable::{AgreeError, ConsentState, agree};
 
 const EXAMPLE: &str = "\
 Example:
@@ -134,20 +134,20 @@ impl Enable {
         Ok(wanted)
     }
 
-    fn compare<'a>(&self, there: &'a ChannelModule, named: Option<&'a VersionDetail>) -> Standing<'a> {
+    fn compare<'a>(&self, there: &'a ChannelModule, named: Option<&'a VersionDetail>) -> ConsentState<'a> {
         let granted: Vec<&str> = there.grants.capabilities.iter().map(String::as_str).collect();
         let missing = match named {
             Some(version) => list_requested(version).filter(|name| !granted.contains(name)).collect(),
             None => there.missing_grants.iter().map(String::as_str).collect(),
         };
         let is_latest = self.version.as_deref() == Some(LATEST);
-        let due = match (&self.version, named) {
+        let version_to_accept = match (&self.version, named) {
             (None, _) => there.state.waiting.as_ref().map(|waiting| waiting.version.as_str()),
             (Some(_), Some(_)) if is_latest => there.state.latest_here.as_deref(),
             (Some(_), _) => None,
         };
-        let may_stay = is_latest && (!granted.is_empty() || there.state.enabled);
-        Standing { granted, missing, due, may_stay }
+        let has_accepted = is_latest && (!granted.is_empty() || there.state.enabled);
+        ConsentState { granted, missing, version_to_accept, has_accepted }
     }
 
     fn refuse(&self, error: AgreeError) -> anyhow::Error {

@@ -9,7 +9,7 @@ use utoipa_axum::routes;
 
 use super::path::{ChannelModulePath, ChannelPath};
 use crate::domain::id::ModuleName;
-use crate::domain::report::Fate;
+use crate::domain::report::Transition;
 use crate::domain::role::Role;
 use crate::http::error::ApiError;
 use crate::http::principal::Principal;
@@ -193,7 +193,7 @@ async fn roll_back(
     let (channel, name) = path.parse()?;
     let to = parse_target(&wanted)?;
     let plan = async |setup: ChannelSetup| {
-        let left = api.store.list_left(channel, &name).await?;
+        let left = api.store.list_previous(channel, &name).await?;
         Ok::<_, ApiError>(check_roll_back(&setup, &name, to.as_ref(), &left)?)
     };
     let stamp = principal.stamp(api.now().wall);
@@ -213,10 +213,10 @@ fn report(api: &Api, Changed { before, after }: &Changed, name: &ModuleName) {
     let (Some(was), Some(is)) = (before.find_module(name), after.find_module(name)) else { return };
     let runs = |module: &ModuleSetup| module.is_running() && !module.is_blown(now);
     let change = match (runs(was), runs(is)) {
-        (false, true) if was.blown.is_some() => Fate::Restored,
-        (false, true) => Fate::Enabled,
-        (true, false) => Fate::Disabled,
-        (true, true) if was.manifest.digest != is.manifest.digest => Fate::Switched,
+        (false, true) if was.blown.is_some() => Transition::Restored,
+        (false, true) => Transition::Enabled,
+        (true, false) => Transition::Disabled,
+        (true, true) if was.manifest.digest != is.manifest.digest => Transition::Switched,
         _ => return,
     };
     let (module, version) = (name.clone(), is.manifest.version.clone());

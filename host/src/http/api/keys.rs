@@ -23,7 +23,7 @@ use crate::http::shapes::key::{CreatedKey, Key, NewKey};
 use crate::http::shapes::page::Listed;
 use crate::http::shapes::problem::WrongValue;
 use crate::http::state::Api;
-use crate::store::host::api_keys::{ApiKey, Revoked, Spare};
+use crate::store::host::api_keys::{ApiKey, KeyGuard, Revoked};
 
 /// Longest name of a key, in characters.
 const LONGEST_NAME: usize = 64;
@@ -161,9 +161,9 @@ async fn revoke_key(
     Path(id): Path<String>,
 ) -> Result<Json<Key>, ApiError> {
     let id: KeyId = id.parse().map_err(|_| ApiError::because(INVALID_PATH, "A key's id is 12 hexadecimal digits."))?;
-    match api.store.host.revoke_api_key(id, Spare::LastOperator, principal.stamp(api.now().wall)).await? {
+    match api.store.host.revoke_api_key(id, KeyGuard::LastOperator, principal.stamp(api.now().wall)).await? {
         Revoked::Done(key) => Ok(Json(show(&api, &key))),
         Revoked::Unknown => Err(ApiError::not_found("key")),
-        Revoked::Spared => Err(LAST_OPERATOR_KEY.into()),
+        Revoked::Refused => Err(LAST_OPERATOR_KEY.into()),
     }
 }

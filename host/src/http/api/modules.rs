@@ -20,7 +20,7 @@ use crate::http::request::paging::{Page, PageQuery};
 use crate::http::shapes::module::{ModuleDetail, ModuleSummary, VersionDetail};
 use crate::http::shapes::page;
 use crate::http::state::Api;
-use crate::modules::catalogue::Listed;
+use crate::modules::catalogue::CatalogueEntry;
 
 mod answers;
 mod change;
@@ -61,7 +61,7 @@ async fn list_modules(State(api): State<Arc<Api>>, page: Page) -> Result<Json<pa
     let catalogue = api.setup.catalogue();
     let rest = catalogue.list().filter(|(name, _)| after.as_ref().is_none_or(|after| *name > after));
     let found = rest.take(page.limit + 1).collect();
-    let cursor = |(name, _): &(&ModuleName, &Listed)| name.to_string();
+    let cursor = |(name, _): &(&ModuleName, &CatalogueEntry)| name.to_string();
     Ok(Json(page.cut(found, cursor, |(name, listed)| show_summary(name, listed))))
 }
 
@@ -100,8 +100,8 @@ async fn show_version(
     let (name, version) = path.parse()?;
     let catalogue = api.setup.catalogue();
     let shown = match find_listed(&catalogue, &name)? {
-        Listed::Fixed(manifest) => (manifest.version == version).then(|| show_fixed(manifest)),
-        Listed::Uploaded(module) => module.find_version(&version).map(show_uploaded),
+        CatalogueEntry::Fixed(manifest) => (manifest.version == version).then(|| show_fixed(manifest)),
+        CatalogueEntry::Uploaded(module) => module.find_version(&version).map(show_uploaded),
     };
     shown.map(Json).ok_or_else(|| ApiError::not_found("version"))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Consent, ConsentError, InChannel, Settled};
+use super::{Consent, ConsentError, ModuleInChannel, Settled};
 use crate::domain::effect::{Effect, ModuleEffect};
 use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::{Capability, Grants, Manifest, SizeClass};
@@ -11,7 +11,7 @@ use crate::modules::powers::Powers;
 
 /// The wanted consent of a channel.
 #[derive(Clone, Copy, Debug)]
-pub struct Wish<'a> {
+pub struct WantedConsent<'a> {
     /// Whether the module is to be on.
     pub is_enabled: bool,
     /// The new grants. `None` keeps the present ones.
@@ -26,9 +26,9 @@ pub struct Wish<'a> {
 /// first version, or enabling it, accepts it too.
 pub fn plan_consent(
     consent: &Consent,
-    at: InChannel<'_>,
+    at: ModuleInChannel<'_>,
     by: Powers,
-    wish: Wish<'_>,
+    wish: WantedConsent<'_>,
 ) -> Result<Vec<Effect>, ConsentError> {
     let pin = consent.plan_pin(at.module, wish.pinned)?;
     let is_pinned_now = pin.is_some() && wish.pinned.is_some();
@@ -65,8 +65,8 @@ impl<'a> Subject<'a> {
     /// `None` if no version is due, and none is wanted.
     fn find(
         consent: &'a Consent,
-        at: InChannel<'a>,
-        wish: Wish<'_>,
+        at: ModuleInChannel<'a>,
+        wish: WantedConsent<'_>,
         is_pinned_now: bool,
     ) -> Result<Option<Subject<'a>>, ConsentError> {
         let due = consent.find_due(at).map(|version| version.manifest.clone());
@@ -88,14 +88,14 @@ impl<'a> Subject<'a> {
         Ok(Some(Subject { consent, module: at.module, here, accepted, target, choice }))
     }
 
-    fn plan_grants(&self, by: Powers, wish: Wish<'_>) -> Result<Vec<Effect>, ConsentError> {
-        let Some(sent) = self.find_sent(wish) else { return Ok(Vec::new()) };
+    fn plan_grants(&self, by: Powers, wish: WantedConsent<'_>) -> Result<Vec<Effect>, ConsentError> {
+        let Some(sent) = self.find_wanted_grants(wish) else { return Ok(Vec::new()) };
         // Compares the grants first as shown, even if this version asks for less, then in the version's order.
-        if self.is_there(&sent, wish) {
+        if self.is_current(&sent, wish) {
             return Ok(Vec::new());
         }
         let grants = self.in_order(&sent)?;
-        if self.is_there(&grants, wish) {
+        if self.is_current(&grants, wish) {
             return Ok(Vec::new());
         }
         let beyond = self.list_beyond(by, &grants);
@@ -115,7 +115,7 @@ impl<'a> Subject<'a> {
     }
 
     /// The grants that the wish amounts to; `None` if it leaves them unchanged.
-    fn find_sent(&self, wish: Wish<'_>) -> Option<Grants> {
+    fn find_wanted_grants(&self, wish: WantedConsent<'_>) -> Option<Grants> {
         if let Some(grants) = wish.grants {
             return Some(grants.clone());
         }
@@ -123,11 +123,11 @@ impl<'a> Subject<'a> {
         let runs_already = self.accepted.is_some() && self.here.may_run && self.is_here();
         let is_first = wish.is_enabled && self.consent.accepted.is_none();
         let is_agreed_to = self.choice == Choice::Named || is_first;
-        (!runs_already && is_agreed_to).then(|| self.here.grants.asked_by(&self.target))
+        (!runs_already && is_agreed_to).then(|| self.here.grants.wanted_by(&self.target))
     }
 
     /// Whether the channel has already consented to exactly these grants.
-    fn is_there(&self, grants: &Grants, wish: Wish<'_>) -> bool {
+    fn is_current(&self, grants: &Grants, wish: WantedConsent<'_>) -> bool {
         match self.accepted {
             Some(accepted) => {
                 let runs = self.here.may_run || accepted.manifest.digest == self.target.digest;
@@ -146,7 +146,7 @@ impl<'a> Subject<'a> {
             |name| !self.target.requests(*name) && !is_known(&|there| there.capabilities.contains(name)),
             |host| !self.target.http_hosts.contains(host) && !is_known(&|there| there.http_hosts.contains(host)),
         );
-        if unasked.is_empty() { Ok(grants.asked_by(&self.target)) } else { Err(ConsentError::NotRequested(unasked)) }
+        if unasked.is_empty() { Ok(grants.wanted_by(&self.target)) } else { Err(ConsentError::NotRequested(unasked)) }
     }
 
     /// The grants beyond the present ones that only the operator may allow.
@@ -174,7 +174,7 @@ impl<'a> Subject<'a> {
     /// is revoked from all. Otherwise a roll-back to another version would restore what was just revoked.
     fn narrow_others(&self, sent: &Grants, grants: &Grants) -> Vec<(ModuleDigest, Grants)> {
         let narrow = |there: &Grants| match (there.within_caps_of(grants), self.choice) {
-            (there, Choice::Kept) => there.without_taken(&self.here.grants, sent),
+            (there, Choice::Kept) => there.without_revoked(&self.here.grants, sent),
             (there, Choice::Named | Choice::Replaced) => there,
         };
         let digests = self.module.versions.iter().map(|there| there.manifest.digest);

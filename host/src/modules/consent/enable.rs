@@ -5,14 +5,14 @@
 
 /// A module's state in a channel, compared with the version that it is to have there.
 #[derive(Clone, Debug)]
-pub struct Standing<'a> {
+pub struct ConsentState<'a> {
     pub granted: Vec<&'a str>,
     /// Capabilities that the version asks for without a grant.
     pub missing: Vec<&'a str>,
     /// The version that agreeing accepts; `None` if it is already accepted, or is accepted by a pin.
-    pub due: Option<&'a str>,
+    pub version_to_accept: Option<&'a str>,
     /// Whether the channel has an accepted version, on which it stays without an agreement.
-    pub may_stay: bool,
+    pub has_accepted: bool,
 }
 
 /// What is agreed to.
@@ -34,14 +34,14 @@ pub enum AgreeError {
 
 /// `named`: the grants to give, where `all` stands for all missing ones. `accepts` agrees to all else that the version
 /// asks for; naming a grant does so too.
-pub fn agree<'a>(standing: Standing<'a>, named: &[String], accepts: bool) -> Result<Agreement<'a>, AgreeError> {
-    let Standing { granted, missing, due, may_stay } = standing;
+pub fn agree<'a>(state: ConsentState<'a>, named: &[String], accepts: bool) -> Result<Agreement<'a>, AgreeError> {
+    let ConsentState { granted, missing, version_to_accept, has_accepted } = state;
     let is_asked = |name: &str| name == "all" || granted.contains(&name) || missing.contains(&name);
     let own = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
     if let Some(unknown) = named.iter().find(|name| !is_asked(name)) {
         return Err(AgreeError::NotRequested { named: unknown.clone(), missing: own(missing) });
     }
-    if named.is_empty() && !accepts && may_stay {
+    if named.is_empty() && !accepts && has_accepted {
         return Ok(Agreement { added: Vec::new(), accept: None });
     }
     let is_named = |name: &str| named.iter().any(|grant| grant == name || grant == "all");
@@ -49,6 +49,6 @@ pub fn agree<'a>(standing: Standing<'a>, named: &[String], accepts: bool) -> Res
     if !unnamed.is_empty() {
         return Err(AgreeError::NotNamed(own(unnamed)));
     }
-    let accept = due.filter(|_| accepts || !named.is_empty());
+    let accept = version_to_accept.filter(|_| accepts || !named.is_empty());
     Ok(Agreement { added: missing, accept })
 }

@@ -1,7 +1,7 @@
 //! Plans a roll-back of a module in one channel to an earlier version. Pure.
 
-use super::{Consent, ConsentError, InChannel, Settled, list_missing};
-use crate::domain::effect::{Effect, LeftEffect};
+use super::{Consent, ConsentError, ModuleInChannel, Settled, list_missing};
+use crate::domain::effect::{Effect, HistoryEffect};
 use crate::domain::id::ModuleDigest;
 use crate::domain::version::{UploadedModule, UploadedVersion};
 
@@ -19,7 +19,7 @@ use crate::domain::version::{UploadedModule, UploadedVersion};
 /// `NeedsGrant` if the named version asks for more than is granted.
 pub fn plan_roll_back(
     consent: &Consent,
-    at: InChannel<'_>,
+    at: ModuleInChannel<'_>,
     to: Option<&semver::Version>,
     left: &[ModuleDigest],
     is_usable: impl Fn(&Settled) -> bool,
@@ -41,18 +41,18 @@ pub fn plan_roll_back(
     // A roll-back to a named, higher version is an ordinary change: the next roll-back may undo it.
     let keep = (pin.is_some() && !is_named_above).then(|| {
         let further = find_further(at.module, &left, here, &to);
-        Effect::Left(at.module.name.clone(), LeftEffect::KeepLeft { left: further })
+        Effect::History(at.module.name.clone(), HistoryEffect::Keep { previous: further })
     });
     Ok(pin.into_iter().chain(keep).collect())
 }
 
-fn settle_pinned(consent: &Consent, at: InChannel<'_>, version: &semver::Version) -> Option<Settled> {
+fn settle_pinned(consent: &Consent, at: ModuleInChannel<'_>, version: &semver::Version) -> Option<Settled> {
     Consent { pinned: Some(version.clone()), ..consent.clone() }.settle(at)
 }
 
 fn find_before(
     consent: &Consent,
-    at: InChannel<'_>,
+    at: ModuleInChannel<'_>,
     here: &semver::Version,
     left: &[&UploadedVersion],
     is_usable: impl Fn(&Settled) -> bool,

@@ -78,7 +78,7 @@ async fn presence(run: &mut Transaction) -> Result<Presence, EndRun> {
         | Effect::Setup(_)
         | Effect::Module(..)
         | Effect::Secret(..)
-        | Effect::Left(..) => None,
+        | Effect::History(..) => None,
     });
     Ok(Presence { is_wanted: own.unwrap_or(committed.is_wanted), ..committed })
 }

@@ -13,7 +13,7 @@ use crate::domain::prefix::Prefix;
 use crate::domain::role::Role;
 use crate::sandbox::bindings::twitchy::command::settings::{Host, ModuleState, Setting, SettingsError};
 use crate::setup::channel::ChannelSetup;
-use crate::setup::left_versions::note_left;
+use crate::setup::previous_versions::record_previous;
 use crate::setup::{change, listing};
 
 type Changed = Result<(), HostCallError<SettingsError>>;
@@ -150,7 +150,7 @@ fn change(
     check: impl FnOnce(&ChannelSetup, Role) -> Result<Vec<Effect>, change::SettingsError>,
 ) -> Changed {
     let setup = run.setup()?;
-    for effect in note_left(&setup, check(&setup, run.role())?) {
+    for effect in record_previous(&setup, check(&setup, run.role())?) {
         let setup = run.setup()?;
         run.change_setup(&setup, effect);
     }

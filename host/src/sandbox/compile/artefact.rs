@@ -104,7 +104,7 @@ impl ArtefactCache {
     }
 
     /// Why the last compiled module could not be saved; `None` once a save has succeeded.
-    pub(crate) fn save_trouble(&self) -> Option<Arc<str>> {
+    pub(crate) fn save_error(&self) -> Option<Arc<str>> {
         self.trouble.reason()
     }
 

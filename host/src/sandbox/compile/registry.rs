@@ -92,8 +92,8 @@ impl Registry {
         unloadable
     }
 
-    pub(in crate::sandbox) fn artefact_trouble(&self) -> Option<Arc<str>> {
-        self.maker.cache.save_trouble()
+    pub(in crate::sandbox) fn artefact_save_error(&self) -> Option<Arc<str>> {
+        self.maker.cache.save_error()
     }
 
     /// Adds a bundled or configured module, which stays in memory. Compiles it in this process if there is no artefact.

@@ -5,7 +5,7 @@ use crate::domain::effect::Effect;
 use crate::domain::id::{ModuleDigest, ModuleName};
 use crate::modules::catalogue::Catalogue;
 use crate::modules::consent::roll_back::plan_roll_back;
-use crate::modules::consent::{Consent, ConsentError, InChannel, Settled};
+use crate::modules::consent::{Consent, ConsentError, ModuleInChannel, Settled};
 use crate::setup::channel::ChannelSetup;
 use crate::setup::module::ModuleSetup;
 use crate::setup::upgrade::consult;
@@ -30,7 +30,7 @@ pub fn check_roll_back(
         };
     };
     let is_usable = |settled: &Settled| would_answer(module, settled.clone(), setup.catalogue());
-    let plan = |consent: &Consent, at: InChannel<'_>| plan_roll_back(consent, at, to, left, is_usable);
+    let plan = |consent: &Consent, at: ModuleInChannel<'_>| plan_roll_back(consent, at, to, left, is_usable);
     let effects = consult(module, uploaded, setup.channel.id, plan)?;
     let after = setup.apply_all(&effects);
     let rolled_back = require_module(&after, name)?;

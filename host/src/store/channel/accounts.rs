@@ -117,7 +117,7 @@ pub(crate) fn seed_balance(
     match transfer.apply(connection) {
         Err(Abort::Failed(error)) => Err(error),
         // The mint may go negative, so this transfer cannot be a conflict.
-        Ok(()) | Err(Abort::Answer(_)) => Ok(()),
+        Ok(()) | Err(Abort::Unchanged(_)) => Ok(()),
     }
 }
 
@@ -179,7 +179,7 @@ impl Transfer<'_> {
         let (kind, chatter) = holder_columns(self.from);
         let (least, too_little) = match self.from {
             Holder::Mint => (i64::MIN + units, Abort::Failed(StoreError::Amount)),
-            Holder::Chatter(_) | Holder::Till => (units, Abort::Answer(Committed::Conflict)),
+            Holder::Chatter(_) | Holder::Till => (units, Abort::Unchanged(Committed::Conflict)),
         };
         let sql = "UPDATE accounts SET units = units - ?4
              WHERE channel_id = ?1 AND kind = ?2 AND chatter_id = ?3 AND units >= ?5 RETURNING account_id";
@@ -335,7 +335,7 @@ mod tests {
                         *model.entry(from).or_default() -= units;
                         *model.entry(to).or_default() += units;
                     }
-                    Err(Abort::Answer(Committed::Conflict)) => prop_assert!(!is_enough),
+                    Err(Abort::Unchanged(Committed::Conflict)) => prop_assert!(!is_enough),
                     Err(_) => prop_assert!(false, "the database is well"),
                 }
             }

@@ -34,7 +34,7 @@ fn find_subject(effect: &Effect) -> Option<String> {
     match effect {
         Effect::Storage(..) | Effect::Ledger(..) => None,
         // The change that caused this effect has its own line.
-        Effect::Left(..) => None,
+        Effect::History(..) => None,
         Effect::Setup(_) | Effect::Presence(_) => Some(String::new()),
         Effect::Module(module, effect) => Some(match effect {
             ModuleEffect::Switch { .. }
@@ -59,7 +59,7 @@ type Found = rusqlite::Result<Option<AuditValue>>;
 pub(crate) fn load(connection: &Connection, channel: ChannelId, effect: &Effect) -> Found {
     let channel = effect.channel(channel);
     match effect {
-        Effect::Storage(..) | Effect::Ledger(..) | Effect::Left(..) => Ok(None),
+        Effect::Storage(..) | Effect::Ledger(..) | Effect::History(..) => Ok(None),
         Effect::Setup(SetupEffect::ChangePrefix(_)) => {
             find_row(connection, "SELECT prefix FROM channels WHERE channel_id = ?1", params![channel], text)
         }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use rusqlite::{Connection, Row, params};
 
 use crate::domain::id::{ChannelId, ChatterId, Login};
-use crate::domain::tally::Talked;
+use crate::domain::tally::ChatterCount;
 use crate::store::sqlite::columns::At;
 use crate::store::sqlite::sql::{execute, find_row, list_rows};
 
@@ -32,8 +32,8 @@ impl KnownChatter {
     }
 }
 
-impl From<&Talked> for KnownChatter {
-    fn from(talked: &Talked) -> KnownChatter {
+impl From<&ChatterCount> for KnownChatter {
+    fn from(talked: &ChatterCount) -> KnownChatter {
         KnownChatter { id: talked.id, login: talked.login.clone(), display_name: talked.display_name.clone() }
     }
 }

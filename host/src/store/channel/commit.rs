@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::accounts::Transfer;
 use super::outcomes::{Attempt, Outcome};
-use super::{changes, left_versions, outcomes, secrets, setup, storage};
+use super::{changes, outcomes, previous_versions, secrets, setup, storage};
 use crate::domain::effect::{Commit, Committed, Effect, LedgerEffect, Scope};
 use crate::store::host::wanted;
 use crate::store::sqlite::savepoint::Abort;
@@ -16,11 +16,11 @@ pub(crate) fn apply(connection: &Connection, commit: &Commit, attempt: Attempt) 
     // Before the revisions are checked: the first commit under this id raised those that this one noted.
     if let Some(Outcome { replies, attempt: first }) = outcomes::find(connection, &commit.invocation)? {
         let is_own = first == Some(attempt);
-        return Err(Abort::Answer(if is_own { Committed::Done } else { Committed::Duplicate(replies) }));
+        return Err(Abort::Unchanged(if is_own { Committed::Done } else { Committed::Duplicate(replies) }));
     }
     for (scope, noted) in &commit.noted {
         if scopes::load_revision(connection, scope)? != *noted {
-            return Err(Abort::Answer(Committed::Conflict));
+            return Err(Abort::Unchanged(Committed::Conflict));
         }
     }
     outcomes::insert(connection, commit, attempt)?;
@@ -52,7 +52,7 @@ fn apply_effect(connection: &Connection, commit: &Commit, effect: &Effect) -> Re
         Effect::Setup(effect) => setup::apply(connection, channel, effect)?,
         Effect::Module(module, effect) => setup::apply_to_module(connection, channel, module, effect, at)?,
         Effect::Secret(module, effect) => secrets::apply(connection, channel, module, effect, at)?,
-        Effect::Left(module, effect) => left_versions::apply(connection, channel, module, effect)?,
+        Effect::History(module, effect) => previous_versions::apply(connection, channel, module, effect)?,
         Effect::Presence(effect) => wanted::apply(connection, effect, at)?,
     }
     Ok(())

@@ -40,8 +40,8 @@ mod tests {
 
     use super::*;
     use crate::domain::id::ChatterId;
-    use crate::domain::tally::Noted;
     use crate::domain::tally::Tally;
+    use crate::domain::tally::TallyCounts;
     use crate::store::channel::chatters::CHATTERS_AT_ONCE;
     use crate::store::channel::chatters::KnownChatter;
     use crate::store::fixture::{CHANNEL, Fixture};
@@ -53,7 +53,7 @@ mod tests {
         UNIX_EPOCH + 20_000 * DAY
     }
 
-    fn noted(channel: ChannelId, names: &[&str]) -> Arc<Noted> {
+    fn noted(channel: ChannelId, names: &[&str]) -> Arc<TallyCounts> {
         let tally = Tally::default();
         for (id, name) in (1..).zip(names) {
             tally.lock().note(channel, ChatterId(id), name, || name.to_uppercase().into());

@@ -38,10 +38,10 @@ impl ApiKey {
 
 /// A key that must not be revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spare {
+pub enum KeyGuard {
     /// The only valid key with the scope `operator`: without it, nobody could create another key over the API.
     LastOperator,
-    Nothing,
+    None,
 }
 
 /// The result of revoking a key.
@@ -50,7 +50,7 @@ pub enum Revoked {
     /// The key as it is now. A key that was revoked before is unchanged.
     Done(Box<ApiKey>),
     Unknown,
-    Spared,
+    Refused,
 }
 
 const COLUMNS: &str = "id, name, digest, scopes, role, created_at, expires_at, revoked_at, last_used_at";
@@ -90,9 +90,9 @@ pub(crate) fn save_use(connection: &Connection, id: &KeyId, at: SystemTime) -> r
     execute(connection, sql, params![id, At(at)]).map(drop)
 }
 
-pub(crate) fn revoke(connection: &Connection, id: &KeyId, spare: Spare, stamp: &Stamp) -> rusqlite::Result<Revoked> {
-    if spare == Spare::LastOperator && is_last_operator(connection, id, stamp.at)? {
-        return Ok(Revoked::Spared);
+pub(crate) fn revoke(connection: &Connection, id: &KeyId, guard: KeyGuard, stamp: &Stamp) -> rusqlite::Result<Revoked> {
+    if guard == KeyGuard::LastOperator && is_last_operator(connection, id, stamp.at)? {
+        return Ok(Revoked::Refused);
     }
     let sql = "UPDATE api_keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL";
     let changed = execute(connection, sql, params![id, At(stamp.at)])?;
@@ -178,7 +178,7 @@ mod tests {
         assert!(made.is_valid(fixture.clock.now().wall));
 
         let revoke = async |id: &KeyId| {
-            fixture.store.host.revoke_api_key(id.clone(), Spare::Nothing, stamp(&fixture)).await.unwrap()
+            fixture.store.host.revoke_api_key(id.clone(), KeyGuard::None, stamp(&fixture)).await.unwrap()
         };
         let first = revoke(&made.id).await;
         fixture.clock.advance(Duration::from_secs(5));
@@ -201,15 +201,15 @@ mod tests {
         for key in keys {
             fixture.store.host.save_api_key(key, stamp(&fixture)).await.unwrap();
         }
-        let revoke = async |id: &KeyId, spare| {
-            fixture.store.host.revoke_api_key(id.clone(), spare, stamp(&fixture)).await.unwrap()
+        let revoke = async |id: &KeyId, guard| {
+            fixture.store.host.revoke_api_key(id.clone(), guard, stamp(&fixture)).await.unwrap()
         };
-        assert_eq!(revoke(&last.id, Spare::LastOperator).await, Revoked::Spared);
-        assert!(matches!(revoke(&channels.id, Spare::LastOperator).await, Revoked::Done(_)));
+        assert_eq!(revoke(&last.id, KeyGuard::LastOperator).await, Revoked::Refused);
+        assert!(matches!(revoke(&channels.id, KeyGuard::LastOperator).await, Revoked::Done(_)));
         fixture.store.host.save_api_key(key(&fixture, "dddddddddddd"), stamp(&fixture)).await.unwrap();
-        assert!(matches!(revoke(&last.id, Spare::LastOperator).await, Revoked::Done(_)));
-        assert_eq!(revoke(&"dddddddddddd".parse().unwrap(), Spare::LastOperator).await, Revoked::Spared);
-        assert!(matches!(revoke(&"dddddddddddd".parse().unwrap(), Spare::Nothing).await, Revoked::Done(_)));
+        assert!(matches!(revoke(&last.id, KeyGuard::LastOperator).await, Revoked::Done(_)));
+        assert_eq!(revoke(&"dddddddddddd".parse().unwrap(), KeyGuard::LastOperator).await, Revoked::Refused);
+        assert!(matches!(revoke(&"dddddddddddd".parse().unwrap(), KeyGuard::None).await, Revoked::Done(_)));
     }
 
     #[tokio::test]

@@ -30,7 +30,7 @@ pub const CALL: &str = "call-command";
 
 /// For how long lines are kept; `None`: for ever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AuditKept {
+pub struct AuditRetention {
     pub changes: Option<Duration>,
     /// Each command call over HTTP is a line, and a key's holder makes as many calls as the key's rate allows. Lines of
     /// calls are deleted after `changes` at the latest.
@@ -74,7 +74,7 @@ pub(crate) fn record(connection: &Connection, stamp: &Stamp, change: &Change) ->
 }
 
 /// Deletes a limited number of lines that are older than `kept` says.
-pub(crate) fn purge(connection: &Connection, kept: &AuditKept, now: SystemTime) -> rusqlite::Result<Purged> {
+pub(crate) fn purge(connection: &Connection, kept: &AuditRetention, now: SystemTime) -> rusqlite::Result<Purged> {
     let of_calls = "SELECT audit_id FROM audit WHERE action = 'call-command' AND at < ?1 ORDER BY at LIMIT ?2";
     let of_all = "SELECT audit_id FROM audit WHERE at < ?1 ORDER BY at LIMIT ?2";
     let calls = [kept.calls, kept.changes].into_iter().flatten().min();
@@ -417,7 +417,7 @@ mod tests {
         fixture.clock.advance(400 * day);
         write(500).await;
         assert_eq!(list(), "ba", "nobody said how long");
-        store.limit_audit(AuditKept { changes: Some(402 * day), calls: Some(390 * day) });
+        store.set_audit_retention(AuditRetention { changes: Some(402 * day), calls: Some(390 * day) });
         fixture.clock.advance(day);
         for _ in 0..4 {
             write(500).await;
@@ -439,7 +439,7 @@ mod tests {
                 let stamp = Stamp { at: moment(0) - days(age), ..stamp(Actor::Host, 0) };
                 record(&connection, &stamp, &change(action, "")).unwrap();
             }
-            let kept = AuditKept { changes: Some(days(20)), calls: calls.map(days) };
+            let kept = AuditRetention { changes: Some(days(20)), calls: calls.map(days) };
             assert_eq!(purge(&connection, &kept, moment(0)).unwrap(), Purged::All);
             let oldest = |sql| connection.query_row(sql, [], |row| Ok(At::column_result(row.get_ref(0)?)?.0)).unwrap();
             let call = oldest("SELECT min(at) FROM audit WHERE action = 'call-command'");

@@ -24,39 +24,39 @@ pub(crate) fn list_logins(connection: &Connection, login: &Login, id: AccountId)
 }
 
 /// What a log-in changed.
-pub(crate) struct Learned {
+pub(crate) struct LogInChange {
     /// The account has another login or id than before.
-    pub(crate) is_news: bool,
+    pub(crate) is_changed: bool,
     /// The account that had this login before, if channels of its are still wanted.
     pub(crate) former: Option<AccountId>,
 }
 
-pub(crate) fn learn(connection: &Connection, login: &Login, id: AccountId) -> rusqlite::Result<Learned> {
+pub(crate) fn learn(connection: &Connection, login: &Login, id: AccountId) -> rusqlite::Result<LogInChange> {
     let sql = "SELECT bot, login FROM bots WHERE twitch_id = ?1";
     let known: Option<(BotKey, Login)> = find_row(connection, sql, params![id], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let sql = "SELECT bot FROM bots WHERE login = ?1 AND twitch_id IS NULL";
-    let nameless = find_row(connection, sql, params![login], |row| row.get(0))?;
-    let is_news = nameless.is_some() || known.as_ref().is_some_and(|(_, known)| known != login);
-    let key = match (known, nameless) {
-        (Some((known, _)), Some(nameless)) => {
-            merge(connection, nameless, known)?;
+    let unidentified = find_row(connection, sql, params![login], |row| row.get(0))?;
+    let is_changed = unidentified.is_some() || known.as_ref().is_some_and(|(_, known)| known != login);
+    let key = match (known, unidentified) {
+        (Some((known, _)), Some(unidentified)) => {
+            merge(connection, unidentified, known)?;
             known
         }
         (Some((known, _)), None) => known,
-        (None, Some(nameless)) => nameless,
+        (None, Some(unidentified)) => unidentified,
         (None, None) => insert(connection, login, None)?,
     };
     let seen = "(SELECT coalesce(max(seen), 0) + 1 FROM bots)";
     let sql = format!("UPDATE bots SET login = ?2, twitch_id = ?3, seen = {seen} WHERE bot = ?1");
     execute(connection, &sql, params![key, login, id])?;
-    if is_news {
+    if is_changed {
         // The account is part of its channels' set-ups, so these have changed.
         execute(connection, "UPDATE channels SET revision = revision + 1 WHERE bot = ?1", [key])?;
     }
     let sql = "SELECT twitch_id FROM bots WHERE login = ?1 AND twitch_id <> ?2
          AND EXISTS (SELECT 1 FROM wanted WHERE wanted.bot = bots.bot AND wanted)";
     let former = find_row(connection, sql, params![login, id], |row| row.get(0))?;
-    Ok(Learned { is_news, former })
+    Ok(LogInChange { is_changed, former })
 }
 
 /// Merges the row of a renamed account's new login, made before the account logged in, into the account's own row.
@@ -117,7 +117,7 @@ mod tests {
     use crate::store::Store;
     use crate::store::fixture::{CHANNEL, Fixture, channel};
     use crate::store::host::used_limits::LastUse;
-    use crate::store::sqlite::migrate::take_steps_before;
+    use crate::store::sqlite::migrate::migrate_until;
     use crate::testing::{at_once, bot, login};
 
     const ID: AccountId = AccountId(1000);
@@ -129,7 +129,7 @@ mod tests {
     /// `bot` is in `#shop`, left `#cafe`, and is to join `#bakery`, whose id is unknown; `other` is in `#market`.
     fn make_older_file(path: &Path) {
         let connection = Connection::open(path).unwrap();
-        take_steps_before(&connection, "CREATE TABLE bots");
+        migrate_until(&connection, "CREATE TABLE bots");
         let rows = "INSERT INTO channels (channel_id, login, display_name, bot) VALUES
              (7, 'shop', 'Shop', 'BOT'), (8, 'cafe', 'Cafe', 'bot'), (9, 'market', 'Market', 'other');
              INSERT INTO settings VALUES (7, 'dice', 'sides', '6');

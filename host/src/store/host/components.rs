@@ -53,7 +53,7 @@ impl Components {
     }
 
     /// Why the last save failed; `None` once a save has succeeded.
-    pub fn save_trouble(&self) -> Option<Arc<str>> {
+    pub fn save_error(&self) -> Option<Arc<str>> {
         self.trouble.reason()
     }
 
@@ -185,15 +185,15 @@ mod tests {
     #[test]
     fn a_folder_that_takes_nothing_is_reported_until_it_takes_something() {
         let (folder, components) = saved();
-        assert_eq!(components.save_trouble(), None);
+        assert_eq!(components.save_error(), None);
         let (path, aside) = (&components.folder, folder.path().join("aside"));
         fs::rename(path, &aside).unwrap();
         assert!(components.save(ModuleDigest([1; 32]), b"other").is_err());
         assert!(components.try_to_save().is_err());
-        assert!(components.save_trouble().unwrap().contains("No such file or directory"));
+        assert!(components.save_error().unwrap().contains("No such file or directory"));
         fs::rename(&aside, path).unwrap();
         components.try_to_save().unwrap();
-        assert_eq!(components.save_trouble(), None);
+        assert_eq!(components.save_error(), None);
         assert_eq!(fs::read_dir(path).unwrap().count(), 1, "nothing is left of the trial");
     }
 

@@ -17,7 +17,7 @@ use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::domain::manifest::Manifest;
 use crate::domain::principal::CallerId;
 use crate::domain::version::{Canary, UploadedModule, UploadedVersion};
-use crate::store::channel::left_versions;
+use crate::store::channel::previous_versions;
 use crate::store::json_text::Text;
 use crate::store::sqlite::columns::{At, Json};
 use crate::store::sqlite::sql::execute;
@@ -39,7 +39,7 @@ pub enum VersionChange {
     /// `None` ends the trial: every channel may have the version, unless it is also withdrawn.
     SetCanary(Option<Canary>),
     /// Another version is the latest now; saves the one that was.
-    LeaveLatest {
+    RecordPreviousLatest {
         version: semver::Version,
     },
 }
@@ -100,7 +100,7 @@ pub(crate) fn change_versions(
     stamp: &Stamp,
 ) -> rusqlite::Result<()> {
     changes.iter().try_for_each(|change| apply(connection, module, change, stamp))?;
-    left_versions::save_left_in(connection, module, left)
+    previous_versions::save_previous_in(connection, module, left)
 }
 
 fn apply(connection: &Connection, module: &ModuleName, change: &VersionChange, stamp: &Stamp) -> rusqlite::Result<()> {
@@ -126,7 +126,7 @@ fn apply(connection: &Connection, module: &ModuleName, change: &VersionChange, s
         VersionChange::Withdraw { version } => save_withdrawn(connection, module, version, true, stamp),
         VersionChange::Restore { version } => save_withdrawn(connection, module, version, false, stamp),
         VersionChange::SetCanary(canary) => save_canary(connection, module, canary.as_ref(), stamp),
-        VersionChange::LeaveLatest { version } => {
+        VersionChange::RecordPreviousLatest { version } => {
             let sql = "UPDATE modules SET was_latest = ?2 WHERE name = ?1";
             execute(connection, sql, params![module, Text(version)]).map(drop)
         }

@@ -63,10 +63,10 @@ fn read_wanted(row: &Row<'_>) -> rusqlite::Result<WantedChannel> {
 }
 
 /// A channel's login and id, as far as known.
-pub(crate) type Named<'a> = (Option<&'a Login>, Option<ChannelId>);
+pub(crate) type ChannelRef<'a> = (Option<&'a Login>, Option<ChannelId>);
 
 /// The channel that an effect wants or no longer wants.
-pub(crate) fn find_channel(effect: &Effect) -> Option<Named<'_>> {
+pub(crate) fn find_channel(effect: &Effect) -> Option<ChannelRef<'_>> {
     match effect {
         Effect::Presence(PresenceEffect::Want { channel, .. }) => Some((Some(&channel.login), Some(channel.id))),
         Effect::Presence(PresenceEffect::Unwant { channel }) => Some((None, Some(*channel))),
@@ -75,12 +75,12 @@ pub(crate) fn find_channel(effect: &Effect) -> Option<Named<'_>> {
         | Effect::Setup(_)
         | Effect::Module(..)
         | Effect::Secret(..)
-        | Effect::Left(..) => None,
+        | Effect::History(..) => None,
     }
 }
 
 /// The logins of the accounts that the rows of these channels name.
-pub(crate) fn list_accounts_of(connection: &Connection, channels: &[Named<'_>]) -> rusqlite::Result<Vec<Login>> {
+pub(crate) fn list_accounts_of(connection: &Connection, channels: &[ChannelRef<'_>]) -> rusqlite::Result<Vec<Login>> {
     let mut logins = Vec::new();
     for (login, channel) in channels {
         let sql = "SELECT bots.login FROM wanted JOIN bots USING (bot) WHERE wanted.login = ?1

@@ -12,7 +12,7 @@ use crate::domain::id::Login;
 use crate::domain::ports::Tenure;
 use crate::store::channel::{accounts, chatters, commit, tally};
 use crate::store::error::StoreError;
-use crate::store::host::bots::{self, Learned};
+use crate::store::host::bots::{self, LogInChange};
 use crate::store::host::{api_keys, audit, begun_uploads, idempotency, modules, used_limits, wanted};
 use crate::store::write::{Answer, Write};
 
@@ -33,65 +33,67 @@ pub(super) fn apply(on: &Connection, tenure: &dyn Tenure, write: Write) -> Appli
             let channels: Vec<_> = commit.effects.iter().filter_map(wanted::find_channel).collect();
             let accounts = |on: &_| wanted::list_accounts_of(on, &channels);
             let is_change = |committed: &Committed| *committed == Committed::Done;
-            keep_wanted(on, answer, (accounts, is_change), |on| match tenure.find_epoch(commit.channel) {
+            save_wanted(on, answer, (accounts, is_change), |on| match tenure.find_epoch(commit.channel) {
                 Some(now) if now == epoch => commit::apply(on, &commit, attempt),
                 _ => Err(Abort::Failed(StoreError::NotActing)),
             })
         }
         Write::SeedBalance { channel, chatter, amount, at, answer } => {
-            keep(on, answer, |on| accounts::seed_balance(on, channel, chatter, amount, at))
+            save(on, answer, |on| accounts::seed_balance(on, channel, chatter, amount, at))
         }
-        Write::SaveSeen { chatters, at, answer } => keep(on, answer, |on| chatters::save_seen(on, &chatters, at)),
+        Write::SaveSeen { chatters, at, answer } => save(on, answer, |on| chatters::save_seen(on, &chatters, at)),
         Write::RaiseBusyness { channels, at, answer } => {
-            keep(on, answer, |on| tally::raise_busyness(on, &channels, at))
+            save(on, answer, |on| tally::raise_busyness(on, &channels, at))
         }
         Write::SaveSeed { login, account, at, answer } => {
             let accounts = |on: &_| wanted::list_accounts_of(on, &[(Some(&login), None)]);
-            keep_wanted(on, answer, (accounts, is_true), |on| wanted::save_seed(on, &login, &account, at))
+            save_wanted(on, answer, (accounts, is_true), |on| wanted::save_seed(on, &login, &account, at))
         }
         Write::SaveChannelId { login, channel, at, answer } => {
             let accounts = |on: &_| wanted::list_accounts_of(on, &[(Some(&login), Some(channel))]);
-            keep_wanted(on, answer, (accounts, is_true), |on| wanted::save_channel_id(on, &login, channel, at))
+            save_wanted(on, answer, (accounts, is_true), |on| wanted::save_channel_id(on, &login, channel, at))
         }
         Write::LearnBot { login, id, answer } => {
             let accounts = |on: &_| bots::list_logins(on, &login, id);
-            keep_wanted(on, answer, (accounts, |learned: &Learned| learned.is_news), |on| bots::learn(on, &login, id))
+            save_wanted(on, answer, (accounts, |learned: &LogInChange| learned.is_changed), |on| {
+                bots::learn(on, &login, id)
+            })
         }
-        Write::BeginUse { account, at, answer } => keep(on, answer, |on| used_limits::begin_use(on, &account, at)),
+        Write::BeginUse { account, at, answer } => save(on, answer, |on| used_limits::begin_use(on, &account, at)),
         Write::SaveUse { account, used, at, answer } => {
-            keep(on, answer, |on| used_limits::save_use(on, &account, used, at))
+            save(on, answer, |on| used_limits::save_use(on, &account, used, at))
         }
         Write::ChangeVersions { module, changes, left, stamp, answer } => {
-            keep(on, answer, |on| modules::change_versions(on, &module, &changes, &left, &stamp))
+            save(on, answer, |on| modules::change_versions(on, &module, &changes, &left, &stamp))
         }
-        Write::BeginUpload { digest, answer } => keep(on, answer, |on| begun_uploads::begin(on, digest)),
-        Write::EndUpload { digest, answer } => keep(on, answer, |on| begun_uploads::end(on, digest)),
-        Write::SaveApiKey { key, stamp, answer } => keep(on, answer, |on| api_keys::save(on, &key, &stamp)),
-        Write::RevokeApiKey { id, spare, stamp, answer } => {
-            keep(on, answer, |on| api_keys::revoke(on, &id, spare, &stamp))
+        Write::BeginUpload { digest, answer } => save(on, answer, |on| begun_uploads::begin(on, digest)),
+        Write::EndUpload { digest, answer } => save(on, answer, |on| begun_uploads::end(on, digest)),
+        Write::SaveApiKey { key, stamp, answer } => save(on, answer, |on| api_keys::save(on, &key, &stamp)),
+        Write::RevokeApiKey { id, guard, stamp, answer } => {
+            save(on, answer, |on| api_keys::revoke(on, &id, guard, &stamp))
         }
-        Write::SaveKeyUse { id, at, answer } => keep(on, answer, |on| api_keys::save_use(on, &id, at)),
+        Write::SaveKeyUse { id, at, answer } => save(on, answer, |on| api_keys::save_use(on, &id, at)),
         Write::SaveAnswer { caller, key, kept, at, answer } => {
-            keep(on, answer, |on| idempotency::save(on, &caller, &key, &kept, at))
+            save(on, answer, |on| idempotency::save(on, &caller, &key, &kept, at))
         }
-        Write::NoteChange { stamp, change, answer } => keep(on, answer, |on| audit::record(on, &stamp, &change)),
-        Write::Probe { answer } => keep(on, answer, migrate::mark_started),
+        Write::NoteChange { stamp, change, answer } => save(on, answer, |on| audit::record(on, &stamp, &change)),
+        Write::Probe { answer } => save(on, answer, migrate::mark_started),
         #[cfg(test)]
-        Write::Test { job, answer } => keep(on, answer, job),
+        Write::Test { job, answer } => save(on, answer, job),
     }
 }
 
-fn keep<T: 'static, E: Into<Abort<T>>>(
+fn save<T: 'static, E: Into<Abort<T>>>(
     on: &Connection,
     answer: Answer<T>,
     job: impl FnOnce(&Connection) -> Result<T, E>,
 ) -> Applied {
-    keep_wanted(on, answer, (|_: &_| Ok(Vec::new()), |_: &T| false), job)
+    save_wanted(on, answer, (|_: &_| Ok(Vec::new()), |_: &T| false), job)
 }
 
-/// As [`keep`], for a write that may change the wanted channels. `accounts` lists the logins of the accounts concerned
+/// As [`save`], for a write that may change the wanted channels. `accounts` lists the logins of the accounts concerned
 /// and is called before and after the write; `is_change` says by the write's result whether it changed anything.
-fn keep_wanted<T: 'static, E: Into<Abort<T>>>(
+fn save_wanted<T: 'static, E: Into<Abort<T>>>(
     on: &Connection,
     answer: Answer<T>,
     (accounts, is_change): (impl Fn(&Connection) -> rusqlite::Result<Vec<Login>>, impl FnOnce(&T) -> bool),

@@ -9,7 +9,7 @@ use crate::store::error::OpenStoreError;
 
 /// All migrations, in order. A file's `user_version` is the number of migrations it has had. A published migration must
 /// never change.
-const STEPS: [&str; 14] = [
+const MIGRATIONS: [&str; 14] = [
     include_str!("../../../migrations/0001_first_schema.sql"),
     include_str!("../../../migrations/0002_busyness.sql"),
     include_str!("../../../migrations/0003_used_limits.sql"),
@@ -27,7 +27,7 @@ const STEPS: [&str; 14] = [
 ];
 
 /// The newest schema that this program knows.
-const KNOWN: u32 = STEPS.len() as u32;
+const KNOWN: u32 = MIGRATIONS.len() as u32;
 
 /// The migration that creates the table `schema_version`. From it on, the table also holds the number of migrations.
 const VERSION_IN_TABLE: u32 = 10;
@@ -161,7 +161,7 @@ pub(crate) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
         // Rebuilding a large table takes a while, and the host answers nothing meanwhile.
         tracing::info!(from = taken, to = KNOWN, "the database is of an older version, and is brought up to date");
     }
-    for (version, step) in (1_u32..).zip(STEPS).skip(taken as usize) {
+    for (version, step) in (1_u32..).zip(MIGRATIONS).skip(taken as usize) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(step)?;
         transaction.pragma_update(None, "user_version", version)?;
@@ -194,9 +194,9 @@ pub(crate) fn open_error(path: &Path, error: rusqlite::Error) -> OpenStoreError 
 
 /// Makes the file as it was before the migration that contains `made`.
 #[cfg(test)]
-pub(crate) fn take_steps_before(connection: &Connection, made: &str) {
-    let before = STEPS.iter().position(|step| step.contains(made)).expect("a step makes it");
-    for step in &STEPS[..before] {
+pub(crate) fn migrate_until(connection: &Connection, made: &str) {
+    let before = MIGRATIONS.iter().position(|step| step.contains(made)).expect("a step makes it");
+    for step in &MIGRATIONS[..before] {
         connection.execute_batch(step).expect("the step was published");
     }
     connection.pragma_update(None, "user_version", before as u32).expect("the file can be written to");
@@ -211,7 +211,7 @@ mod tests {
     /// A file with `rows` from before the migration that contains `made`, migrated to the newest schema.
     fn migrated(made: &str, rows: &str) -> Connection {
         let mut connection = Connection::open_in_memory().unwrap();
-        take_steps_before(&connection, made);
+        migrate_until(&connection, made);
         connection.execute_batch(rows).unwrap();
         migrate(&mut connection).unwrap();
         connection
@@ -259,7 +259,7 @@ mod tests {
     #[test]
     fn the_schema_before_was_one_that_an_older_sqlite_does_not_pass() {
         let connection = Connection::open_in_memory().unwrap();
-        STEPS[..9].iter().for_each(|step| connection.execute_batch(step).unwrap());
+        MIGRATIONS[..9].iter().for_each(|step| connection.execute_batch(step).unwrap());
         connection.execute_batch(MODULES).unwrap();
         with_older_json(&connection);
         assert_eq!(check_integrity(&connection), "CHECK constraint failed in modules");

@@ -14,7 +14,7 @@ use super::{create, migrate, readers};
 use crate::domain::id::Login;
 use crate::domain::ports::{Clock, Tenure};
 use crate::store::error::OpenStoreError;
-use crate::store::host::audit::AuditKept;
+use crate::store::host::audit::AuditRetention;
 
 /// An open database file.
 pub(crate) struct Sqlite {
@@ -22,7 +22,7 @@ pub(crate) struct Sqlite {
     pub(crate) readers: Readers,
     pub(crate) writer: Writer,
     /// The writer reads this when it purges.
-    pub(crate) audit_kept: Arc<OnceLock<AuditKept>>,
+    pub(crate) audit_retention: Arc<OnceLock<AuditRetention>>,
     pub(crate) is_new: bool,
     _lock: Lock,
 }
@@ -43,11 +43,11 @@ impl Sqlite {
         }
         migrate::check_file(path)?;
         let connection = open_connection(path).map_err(|error| migrate::open_error(path, error))?;
-        let audit_kept = Arc::default();
-        let writer = Writer::start(connection, clock, tenure, Arc::clone(&audit_kept), wanted_changes)
+        let audit_retention = Arc::default();
+        let writer = Writer::start(connection, clock, tenure, Arc::clone(&audit_retention), wanted_changes)
             .map_err(|error| file_error(path, error))?;
         let readers = Readers::open(path).map_err(|error| migrate::open_error(path, error))?;
-        Ok(Sqlite { readers, writer, audit_kept, is_new, _lock: lock })
+        Ok(Sqlite { readers, writer, audit_retention, is_new, _lock: lock })
     }
 
     pub(crate) fn check(path: &Path) -> Result<(), OpenStoreError> {

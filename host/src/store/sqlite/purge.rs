@@ -10,7 +10,7 @@ use super::sql::{Purged, execute, list_rows};
 use crate::domain::id::{ChannelId, ChatterId};
 use crate::domain::ports::Moment;
 use crate::store::channel::outcomes;
-use crate::store::host::audit::{self, AuditKept};
+use crate::store::host::audit::{self, AuditRetention};
 
 /// Time between two purges.
 const PURGE_EVERY: Duration = Duration::from_secs(600);
@@ -51,14 +51,14 @@ impl Steadiness {
 pub(super) struct Purge {
     due_at: Instant,
     steadiness: Steadiness,
-    audit: Arc<OnceLock<AuditKept>>,
+    audit: Arc<OnceLock<AuditRetention>>,
     /// The last chatter examined: all before were deleted, or have an account and are kept.
     looked_at: (i64, ChannelId, ChatterId),
 }
 
 impl Purge {
     /// The first purge is due at once; most of it waits until the clock has proven steady.
-    pub(super) fn new(begun_at: Moment, audit: Arc<OnceLock<AuditKept>>) -> Purge {
+    pub(super) fn new(begun_at: Moment, audit: Arc<OnceLock<AuditRetention>>) -> Purge {
         let steadiness = Steadiness { since: begun_at };
         Purge { due_at: begun_at.instant, steadiness, audit, looked_at: (i64::MIN, ChannelId(0), ChatterId(0)) }
     }

@@ -7,7 +7,7 @@ use crate::store::error::StoreError;
 /// Why a write's changes are undone.
 pub(crate) enum Abort<T> {
     /// The write's answer is to change nothing.
-    Answer(T),
+    Unchanged(T),
     Failed(StoreError),
 }
 
@@ -37,7 +37,7 @@ pub(super) fn run_in_savepoint<T, E: Into<Abort<T>>>(
     if connection.is_autocommit() {
         return match outcome {
             Err(Abort::Failed(error)) => Err(error),
-            Ok(_) | Err(Abort::Answer(_)) => Err(StoreError::RolledBack),
+            Ok(_) | Err(Abort::Unchanged(_)) => Err(StoreError::RolledBack),
         };
     }
     let undone = if outcome.is_err() { run(connection, "ROLLBACK TO job") } else { Ok(()) };
@@ -47,7 +47,7 @@ pub(super) fn run_in_savepoint<T, E: Into<Abort<T>>>(
         return Err(error);
     }
     match outcome {
-        Ok(value) | Err(Abort::Answer(value)) => Ok(value),
+        Ok(value) | Err(Abort::Unchanged(value)) => Ok(value),
         Err(Abort::Failed(error)) => Err(error),
     }
 }

@@ -19,7 +19,7 @@ use crate::domain::id::Login;
 use crate::domain::ports::{Clock, Tenure};
 use crate::domain::trouble::Trouble;
 use crate::store::error::StoreError;
-use crate::store::host::audit::AuditKept;
+use crate::store::host::audit::AuditRetention;
 use crate::store::write::{Answer, Write};
 
 /// Most writes that wait.
@@ -47,13 +47,13 @@ impl Writer {
         connection: Connection,
         clock: Arc<dyn Clock>,
         tenure: Arc<dyn Tenure>,
-        audit_kept: Arc<OnceLock<AuditKept>>,
+        audit_retention: Arc<OnceLock<AuditRetention>>,
         wanted_changes: broadcast::Sender<Login>,
     ) -> std::io::Result<Writer> {
         let (queue, orders) = mpsc::channel(QUEUE);
         let batches = Arc::new(AtomicU64::new(0));
         let trouble = Arc::<Trouble>::default();
-        let purge = Purge::new(clock.now(), audit_kept);
+        let purge = Purge::new(clock.now(), audit_retention);
         let writing = Writing {
             connection,
             orders,

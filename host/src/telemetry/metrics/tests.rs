@@ -40,8 +40,8 @@ fn everything_that_happened_is_in_the_text_once() {
     let metrics = Metrics::new();
     metrics.note_invocation(&report("dice", 1, Outcome::Answered));
     metrics.note_invocation(&report("dice", 1, Outcome::Answered));
-    metrics.note_invocation(&report("dice", 1, Outcome::Broke(Fault::Deadline)));
-    metrics.note_invocation(&report("dice", 1, Outcome::Failed(Fault::Deadline)));
+    metrics.note_invocation(&report("dice", 1, Outcome::GuestFault(Fault::Deadline)));
+    metrics.note_invocation(&report("dice", 1, Outcome::OtherFault(Fault::Deadline)));
     metrics.note_request(Some("/api/v1/modules/{name}"), "GET", 200, Duration::from_millis(2));
     metrics.note_request(Some("/api/v1/modules/{name}"), "GET", 404, Duration::from_millis(2));
     metrics.note_request(None, "BREW", 99, Duration::from_millis(2));
@@ -83,7 +83,7 @@ fn each_outcome_is_counted_apart() {
     const FAULTS: [Fault; 7] =
         [Fault::Deadline, Fault::Processor, Fault::Memory, Fault::Trap, Fault::Conflict, Fault::Busy, Fault::Host];
     let plain = [Outcome::Answered, Outcome::Duplicate, Outcome::Usage, Outcome::Refused, Outcome::Unavailable];
-    let all = plain.into_iter().chain(FAULTS.map(Outcome::Broke)).chain(FAULTS.map(Outcome::Failed));
+    let all = plain.into_iter().chain(FAULTS.map(Outcome::GuestFault)).chain(FAULTS.map(Outcome::OtherFault));
     let mut indices: Vec<usize> = all.map(index_of).collect();
     indices.sort_unstable();
     assert_eq!(indices, (0..OUTCOMES).collect::<Vec<_>>());
@@ -94,7 +94,7 @@ fn each_outcome_is_counted_apart() {
 #[test]
 fn the_text_keeps_to_the_format() {
     let metrics = Metrics::new();
-    for (module, outcome) in [("dice", Outcome::Answered), ("quotes", Outcome::Broke(Fault::Trap))] {
+    for (module, outcome) in [("dice", Outcome::Answered), ("quotes", Outcome::GuestFault(Fault::Trap))] {
         metrics.note_invocation(&report(module, module.len() as u16, outcome));
     }
     metrics.note_request(Some("/healthz"), "GET", 200, Duration::from_micros(80));

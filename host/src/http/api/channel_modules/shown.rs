@@ -14,7 +14,7 @@ use crate::http::state::Api;
 use crate::setup::channel::ChannelSetup;
 use crate::setup::module::ModuleSetup;
 use crate::setup::module_change::{ModuleChange, as_change};
-use crate::setup::upgrade::tell_withdrawn;
+use crate::setup::upgrade::describe_withdrawn;
 
 /// The note on an enabled module whose size class the host does not allow.
 const BARRED: &str =
@@ -36,7 +36,7 @@ pub(super) fn show_state(api: &Api, setup: &ChannelSetup, module: &ModuleSetup) 
         reason: (module.is_enabled && !running).then(|| find_reason(api, setup, module).to_owned()),
         note: match module.is_barred {
             true => Some(BARRED.to_owned()),
-            false => uploaded.and_then(|uploaded| tell_withdrawn(module, uploaded)),
+            false => uploaded.and_then(|uploaded| describe_withdrawn(module, uploaded)),
         },
         latest: listed.and_then(|listed| listed.latest()).map(number),
         latest_here: listed.and_then(|listed| listed.latest_in(setup.channel.id)).map(number),

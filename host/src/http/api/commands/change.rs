@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::domain::account::BotAccount;
 use crate::domain::amount::Amount;
 use crate::domain::effect::{
-    Effect, Holder, LedgerEffect, LeftEffect, ModuleEffect, PresenceEffect, SecretEffect, SetupEffect, StorageEffect,
+    Effect, HistoryEffect, Holder, LedgerEffect, ModuleEffect, PresenceEffect, SecretEffect, SetupEffect, StorageEffect,
 };
 use crate::domain::id::ModuleName;
 use crate::domain::message::Channel;
@@ -22,7 +22,7 @@ pub(super) fn show_change(effect: &Effect) -> Change {
         Effect::Secret(module, SecretEffect::Change { key, .. }) => {
             (format!("changes the secret {key} of {module}"), at(module, key))
         }
-        Effect::Left(module, LeftEffect::LeaveVersion { .. } | LeftEffect::KeepLeft { .. }) => {
+        Effect::History(module, HistoryEffect::Record { .. } | HistoryEffect::Keep { .. }) => {
             (format!("notes which version of {module} ran before"), of(module))
         }
         Effect::Presence(PresenceEffect::Want { channel, account }) => want_channel(channel, account),

@@ -10,16 +10,16 @@ use crate::http::request::body::Json;
 use crate::http::request::precondition::etag;
 
 use crate::http::state::Api;
-use crate::modules::catalogue::{Catalogue, Listed};
-use crate::modules::plan::Fates;
+use crate::modules::catalogue::{Catalogue, CatalogueEntry};
+use crate::modules::plan::Transitions;
 use crate::telemetry::HostEvent;
 
 use axum::response::{IntoResponse, Response};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Reports the new states of versions to listeners, as events of the whole host.
-pub(super) fn report(api: &Api, name: &ModuleName, fates: &Fates) {
-    for (version, fate) in fates {
+pub(super) fn report(api: &Api, name: &ModuleName, transitions: &Transitions) {
+    for (version, fate) in transitions {
         let (module, version, change) = (name.clone(), version.clone(), *fate);
         api.telemetry.note(HostEvent::Module { module, version, channel: None, change });
     }
@@ -27,10 +27,10 @@ pub(super) fn report(api: &Api, name: &ModuleName, fates: &Fates) {
 
 /// Differs after every change of the module's versions. Only a canary's channels that `principal` may see are hashed:
 /// from a hash of all, a caller could find out the others by guessing.
-pub(super) fn revision_of(listed: &Listed, principal: &Principal) -> Revision {
+pub(super) fn revision_of(listed: &CatalogueEntry, principal: &Principal) -> Revision {
     let module = match listed {
-        Listed::Fixed(manifest) => return hash(manifest.digest.0),
-        Listed::Uploaded(module) => module,
+        CatalogueEntry::Fixed(manifest) => return hash(manifest.digest.0),
+        CatalogueEntry::Uploaded(module) => module,
     };
     let versions = module.versions.iter().map(|version| (version.manifest.digest.0, version.withdrawn_at));
     let canary = module.canary.as_ref().map(|canary| (&canary.version, list_seen(canary, principal)));
@@ -44,7 +44,7 @@ fn hash(shown: impl Hash) -> Revision {
     Revision(hasher.finish())
 }
 
-pub(super) fn find_listed<'a>(catalogue: &'a Catalogue, name: &ModuleName) -> Result<&'a Listed, ApiError> {
+pub(super) fn find_listed<'a>(catalogue: &'a Catalogue, name: &ModuleName) -> Result<&'a CatalogueEntry, ApiError> {
     catalogue.find(name).ok_or_else(|| ApiError::not_found("module"))
 }
 

@@ -18,7 +18,7 @@ use crate::http::request::body::{Json, Path, Query};
 use crate::http::request::precondition::IfMatch;
 use crate::http::shapes::module::{ModuleDetail, NewCanary, RollbackWish};
 use crate::http::state::Api;
-use crate::modules::catalogue::Listed;
+use crate::modules::catalogue::CatalogueEntry;
 use crate::modules::plan::Action;
 
 /// A request to change the versions of the module in the path, with its caller.
@@ -40,20 +40,20 @@ impl FromRequestParts<Arc<Api>> for ChangeRequest {
 
 impl ChangeRequest {
     async fn change(self, action: Action) -> Result<Response, ApiError> {
-        self.change_as_read(action, |_| true).await
+        self.change_if(action, |_| true).await
     }
 
-    /// Changes versions if `is_as_read` accepts the present state, reports to listeners, and answers with the module.
-    async fn change_as_read(
+    /// Changes versions if `is_unchanged` accepts the present state, reports to listeners, and answers with the module.
+    async fn change_if(
         self,
         action: Action,
-        is_as_read: impl FnOnce(&Listed) -> bool + Send + 'static,
+        is_unchanged: impl FnOnce(&CatalogueEntry) -> bool + Send + 'static,
     ) -> Result<Response, ApiError> {
         let ChangeRequest { api, principal, path } = self;
         let name: ModuleName = path.parse()?;
         let (by, stamp) = (principal.powers(), principal.stamp(api.now().wall));
-        let fates = api.versions.change(name.clone(), action, is_as_read, by, stamp).await?;
-        report(&api, &name, &fates);
+        let transitions = api.versions.change(name.clone(), action, is_unchanged, by, stamp).await?;
+        report(&api, &name, &transitions);
         show(&api, &name, &principal)
     }
 
@@ -197,8 +197,8 @@ pub(super) async fn set_canary(
     if_match.check(revision_of(find_listed(&catalogue, &name)?, &request.principal))?;
     let seen_by = request.principal.clone();
     // A concurrent change may come after the check above, so the change checks again.
-    let is_as_read = move |listed: &Listed| if_match.check(revision_of(listed, &seen_by)).is_ok();
-    request.change_as_read(Action::SetCanary(canary), is_as_read).await
+    let is_unchanged = move |listed: &CatalogueEntry| if_match.check(revision_of(listed, &seen_by)).is_ok();
+    request.change_if(Action::SetCanary(canary), is_unchanged).await
 }
 
 fn parse_canary(wanted: &NewCanary) -> Result<Canary, ApiError> {

@@ -10,14 +10,14 @@ use crate::http::shapes::module::{
     CanaryDetail, CapabilityDetail, CommandDetail, Granter, Life, ModuleDetail, ModuleSummary, SettingDetail, Source,
     VersionDetail, VersionSummary,
 };
-use crate::modules::catalogue::Listed;
+use crate::modules::catalogue::CatalogueEntry;
 use crate::modules::powers::Powers;
 
-pub(super) fn show_summary(name: &ModuleName, listed: &Listed) -> ModuleSummary {
+pub(super) fn show_summary(name: &ModuleName, listed: &CatalogueEntry) -> ModuleSummary {
     let uploaded = listed.find_uploaded();
     let source = match listed {
-        Listed::Fixed(manifest) => manifest.source.into(),
-        Listed::Uploaded(_) => Source::Uploaded,
+        CatalogueEntry::Fixed(manifest) => manifest.source.into(),
+        CatalogueEntry::Uploaded(_) => Source::Uploaded,
     };
     ModuleSummary {
         name: name.to_string(),
@@ -32,13 +32,13 @@ pub(super) fn show_summary(name: &ModuleName, listed: &Listed) -> ModuleSummary 
 /// The module without the canary's channels that `principal` may not see.
 pub(super) fn show_detail(
     name: &ModuleName,
-    listed: &Listed,
+    listed: &CatalogueEntry,
     enabled_in: usize,
     principal: &Principal,
 ) -> ModuleDetail {
     let (canary, versions) = match listed {
-        Listed::Fixed(manifest) => (None, vec![show_version_summary(manifest, Life::default())]),
-        Listed::Uploaded(module) => {
+        CatalogueEntry::Fixed(manifest) => (None, vec![show_version_summary(manifest, Life::default())]),
+        CatalogueEntry::Uploaded(module) => {
             let show = |version: &UploadedVersion| show_version_summary(&version.manifest, show_life(version));
             (module.canary.as_ref(), module.versions.iter().map(show).collect())
         }

@@ -97,13 +97,13 @@ pub(super) async fn upload_module(
 ) -> Result<Response, ApiError> {
     let uploaded = upload(&api, &principal, request).await;
     api.telemetry.note_upload(match &uploaded {
-        Ok(published) if !published.fates.is_empty() => "accepted",
+        Ok(published) if !published.transitions.is_empty() => "accepted",
         Ok(_) => "unchanged",
         Err(error) => error.refusal().code,
     });
-    let Published { version, fates } = uploaded?;
+    let Published { version, transitions } = uploaded?;
     let shown = Json(show_uploaded(&version));
-    if fates.is_empty() {
+    if transitions.is_empty() {
         return Ok(shown.into_response());
     }
     let manifest = &version.manifest;
@@ -138,7 +138,7 @@ async fn upload(api: &Arc<Api>, principal: &Principal, request: Request) -> Resu
     // A task, which a hang-up does not stop: listeners get the event, and the permit is held as long as the bytes are.
     let publishing = tokio::spawn(async move {
         let published = api.publisher.publish(admitted, canary, by, stamp).await?;
-        report(&api, &published.version.manifest.name, &published.fates);
+        report(&api, &published.version.manifest.name, &published.transitions);
         drop(permit);
         Ok::<_, ApiError>(published)
     });

@@ -7,10 +7,10 @@ use proptest::prelude::*;
 use super::super::tests::{dice, on, shop, with};
 use super::super::{ModuleChange, ModuleChangeError, check_module_change};
 use super::*;
-use crate::domain::effect::{LeftEffect, ModuleEffect};
+use crate::domain::effect::{HistoryEffect, ModuleEffect};
 use crate::domain::manifest::{Capability, Caps, Grants, Manifest};
 use crate::modules::powers::Powers;
-use crate::setup::left_versions::{find_left_by, note_left};
+use crate::setup::previous_versions::{find_replaced, record_previous};
 use crate::testing::{command, name};
 
 /// The versions left, as the store records them.
@@ -20,12 +20,12 @@ struct Left(Vec<ModuleDigest>);
 impl Left {
     /// The channel after one commit of the effects.
     fn commit(&mut self, setup: &ChannelSetup, effects: Vec<Effect>) -> ChannelSetup {
-        let effects = note_left(setup, effects);
+        let effects = record_previous(setup, effects);
         for effect in &effects {
-            let Effect::Left(_, effect) = effect else { continue };
+            let Effect::History(_, effect) = effect else { continue };
             match effect {
-                LeftEffect::LeaveVersion { digest } => self.leave(*digest),
-                LeftEffect::KeepLeft { left } => self.0 = left.iter().copied().collect(),
+                HistoryEffect::Record { digest } => self.leave(*digest),
+                HistoryEffect::Keep { previous: left } => self.0 = left.iter().copied().collect(),
             }
         }
         effects.iter().fold(setup.clone(), |setup, effect| setup.apply(effect))
@@ -42,7 +42,7 @@ impl Left {
     fn follow(&mut self, setup: &ChannelSetup, versions: impl IntoIterator<Item = Manifest>) -> ChannelSetup {
         let host = shop(versions);
         let module = host.catalogue().find_uploaded(&name("dice")).unwrap();
-        if let Some((digest, _)) = find_left_by(setup, module) {
+        if let Some((digest, _)) = find_replaced(setup, module) {
             self.leave(digest);
         }
         setup.with_defaults(host.defaults())

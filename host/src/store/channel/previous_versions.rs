@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, Row, params};
 
-use crate::domain::effect::LeftEffect;
+use crate::domain::effect::HistoryEffect;
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::store::sqlite::columns::Json;
 use crate::store::sqlite::sql::{execute, find_row};
 
-pub(crate) fn list_left(
+pub(crate) fn list_previous(
     connection: &Connection,
     channel: ChannelId,
     module: &ModuleName,
@@ -24,11 +24,11 @@ pub(crate) fn apply(
     connection: &Connection,
     channel: ChannelId,
     module: &ModuleName,
-    effect: &LeftEffect,
+    effect: &HistoryEffect,
 ) -> rusqlite::Result<()> {
     let (sql, digest) = match effect {
-        LeftEffect::LeaveVersion { digest } => (LEAVE, Some(digest)),
-        LeftEffect::KeepLeft { left } => (KEEP, left.as_ref()),
+        HistoryEffect::Record { digest } => (LEAVE, Some(digest)),
+        HistoryEffect::Keep { previous: left } => (KEEP, left.as_ref()),
     };
     execute(connection, sql, params![channel, module, digest]).map(drop)
 }
@@ -41,7 +41,7 @@ const KEEP: &str =
     "UPDATE channel_modules SET left_last = ?3, left_before = NULL WHERE channel_id = ?1 AND module = ?2";
 
 /// Records in many channels at once the version that each of them leaves; `left` groups the channels by that version.
-pub(crate) fn save_left_in(
+pub(crate) fn save_previous_in(
     connection: &Connection,
     module: &ModuleName,
     left: &BTreeMap<ModuleDigest, Vec<ChannelId>>,
@@ -66,9 +66,9 @@ mod tests {
     async fn the_two_versions_that_were_left_last_are_known() {
         let fixture = Fixture::with_channel().await;
         let [one, two, three] = [1, 2, 3].map(|digest| ModuleDigest([digest; 32]));
-        let left = || at_once(fixture.store.list_left(CHANNEL, &name("dice"))).unwrap();
+        let left = || at_once(fixture.store.list_previous(CHANNEL, &name("dice"))).unwrap();
         let switch = Effect::Module(name("dice"), ModuleEffect::Switch { enabled: true });
-        let leave = |digest| Effect::Left(name("dice"), LeftEffect::LeaveVersion { digest });
+        let leave = |digest| Effect::History(name("dice"), HistoryEffect::Record { digest });
         fixture.commit("1", vec![switch]).await;
         assert_eq!(left(), []);
         let audited = fixture.audited();
@@ -81,9 +81,9 @@ mod tests {
         let everywhere = BTreeMap::from([(one, vec![CHANNEL, ChannelId(8)]), (two, Vec::new())]);
         fixture.store.host.change_versions(name("dice"), Vec::new(), everywhere, by_host()).await.unwrap();
         assert_eq!(left(), [one, three]);
-        fixture.commit("6", vec![Effect::Left(name("dice"), LeftEffect::KeepLeft { left: Some(two) })]).await;
+        fixture.commit("6", vec![Effect::History(name("dice"), HistoryEffect::Keep { previous: Some(two) })]).await;
         assert_eq!(left(), [two]);
-        fixture.commit("7", vec![Effect::Left(name("dice"), LeftEffect::KeepLeft { left: None })]).await;
+        fixture.commit("7", vec![Effect::History(name("dice"), HistoryEffect::Keep { previous: None })]).await;
         assert_eq!(left(), []);
         assert_eq!(fixture.audited(), audited, "the change that led to it has its line");
     }

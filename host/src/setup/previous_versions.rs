@@ -6,18 +6,18 @@ use super::channel::ChannelSetup;
 use super::module::ModuleSetup;
 use super::own::OwnSetup;
 use super::upgrade::settle;
-use crate::domain::effect::{Effect, LeftEffect};
+use crate::domain::effect::{Effect, HistoryEffect};
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::domain::manifest::Manifest;
 use crate::domain::version::UploadedModule;
 
 /// Adds to the effects which versions they stop here. A roll-back records this itself.
 #[must_use]
-pub fn note_left(setup: &ChannelSetup, mut effects: Vec<Effect>) -> Vec<Effect> {
+pub fn record_previous(setup: &ChannelSetup, mut effects: Vec<Effect>) -> Vec<Effect> {
     let after = setup.apply_all(&effects);
     let has_noted = |name: &ModuleName| {
         let is_noted =
-            |effect: &Effect| matches!(effect, Effect::Left(module, LeftEffect::KeepLeft { .. }) if module == name);
+            |effect: &Effect| matches!(effect, Effect::History(module, HistoryEffect::Keep { .. }) if module == name);
         effects.iter().any(is_noted)
     };
     let left = setup.touched().filter_map(ModuleSetup::find_current).filter(|there| {
@@ -25,7 +25,7 @@ pub fn note_left(setup: &ChannelSetup, mut effects: Vec<Effect>) -> Vec<Effect> 
         !stays && !has_noted(&there.name)
     });
     let leave =
-        |there: &Arc<Manifest>| Effect::Left(there.name.clone(), LeftEffect::LeaveVersion { digest: there.digest });
+        |there: &Arc<Manifest>| Effect::History(there.name.clone(), HistoryEffect::Record { digest: there.digest });
     let left: Vec<Effect> = left.map(leave).collect();
     effects.extend(left);
     effects
@@ -33,7 +33,7 @@ pub fn note_left(setup: &ChannelSetup, mut effects: Vec<Effect>) -> Vec<Effect> 
 
 /// The version that stops running here if the module's versions become these. `None` if the channel has not touched
 /// the module: then none ran.
-pub(super) fn find_left_by(own: &OwnSetup, module: &UploadedModule) -> Option<(ModuleDigest, ChannelId)> {
+pub(super) fn find_replaced(own: &OwnSetup, module: &UploadedModule) -> Option<(ModuleDigest, ChannelId)> {
     let (channel, here) = (own.channel.id, own.find_touched(&module.name)?);
     let digest = here.find_current()?.digest;
     let mut after = here.clone();
