@@ -23,7 +23,7 @@ use crate::setup::Setup;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::twitch::account::state::AccountState;
-use crate::twitch::accounts::{Accounts, Listed};
+use crate::twitch::accounts::{Accounts, RunningAccount};
 use crate::twitch::irc::session::Session;
 
 impl Outboxes for Accounts {
@@ -109,7 +109,7 @@ pub(super) async fn run_status_lines(accounts: Arc<Accounts>, telemetry: Arc<Tel
         let listed = changes.borrow_and_update().clone();
         // Compared by channel, not by login: an account may have been removed and added again since the last look.
         followed.retain(|states| listed.iter().any(|account| account.states.same_channel(states)));
-        for Listed { login, states, .. } in listed.iter() {
+        for RunningAccount { login, states, .. } in listed.iter() {
             if !followed.iter().any(|known| known.same_channel(states)) {
                 followed.push(states.clone());
                 lines.spawn(run_status_line(login.clone(), states.clone(), telemetry.clone(), stop.clone()));

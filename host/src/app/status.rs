@@ -276,7 +276,7 @@ impl AccountStatus {
             replies_waiting: state.waiting,
             held_for: span_until(state.held_until),
             lost_to_limits: list_lost(&state.shortage, Instant::now()),
-            lost_to_limits_in_all: state.shortage.lost_in_all,
+            lost_to_limits_in_all: state.shortage.lost_total,
             slowed_for: state.shortage.slowed_for.iter().map(Login::to_string).collect(),
             dropped: dropped.collect(),
             waits: SpanStatus::of(&state.waits),

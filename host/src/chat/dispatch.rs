@@ -31,8 +31,8 @@ use crate::store::Store;
 
 mod accept;
 mod answer;
-mod ask;
 pub mod call;
+mod call_request;
 mod faults;
 pub mod outgoing;
 pub mod refusal;

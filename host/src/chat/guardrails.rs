@@ -16,8 +16,8 @@ use cooldowns::Cooldowns;
 use duplicates::Duplicates;
 use fuses::Fuses;
 
-pub(super) use self::cooldowns::{Attempt, Taken};
-pub(super) use self::fuses::{Blown, Broken, pause_after};
+pub(super) use self::cooldowns::{Attempt, StartedCooldowns};
+pub(super) use self::fuses::{Blown, GuestFault, pause_after};
 
 #[derive(Debug)]
 pub(super) struct Guardrails {
@@ -28,12 +28,12 @@ pub(super) struct Guardrails {
 }
 
 /// A call to check.
-pub(super) struct Asked {
+pub(super) struct GuardedCall {
     pub(super) called: Called,
     pub(super) attempt: Attempt,
     pub(super) module: ModuleDigest,
     /// Whether the module answers this chatter however often it breaks.
-    pub(super) is_heard: bool,
+    pub(super) is_never_ignored: bool,
     /// A dry run starts no cooldown.
     pub(super) is_dry_run: bool,
 }
@@ -66,32 +66,32 @@ impl Guardrails {
     }
 
     /// Starts the call's cooldowns, which only commands have. Only commands and messages are ignored for their chatter.
-    pub(super) fn check(&self, asked: &Asked, now: Instant) -> Result<Taken, HeldBack> {
-        let Asked { called, attempt, module, is_heard, is_dry_run } = asked;
+    pub(super) fn check(&self, asked: &GuardedCall, now: Instant) -> Result<StartedCooldowns, HeldBack> {
+        let GuardedCall { called, attempt, module, is_never_ignored, is_dry_run } = asked;
         let is_by_chatter = matches!(called, Called::Command | Called::Message);
         if is_by_chatter
-            && !is_heard
+            && !is_never_ignored
             && let Some(left) = lock(&self.fuses).find_ignored(attempt.channel, *module, attempt.chatter, now)
         {
             return Err(HeldBack::Ignored(left));
         }
-        let taken = match (called, is_dry_run) {
-            (Called::Command, false) => lock(&self.cooldowns).try_take(attempt, now),
+        let started = match (called, is_dry_run) {
+            (Called::Command, false) => lock(&self.cooldowns).try_start(attempt, now),
             (Called::Command, true) => {
-                lock(&self.cooldowns).check(attempt, now).map(|()| Taken::nothing(attempt.channel))
+                lock(&self.cooldowns).check(attempt, now).map(|()| StartedCooldowns::nothing(attempt.channel))
             }
-            (Called::Timer | Called::Event | Called::Message, _) => Ok(Taken::nothing(attempt.channel)),
+            (Called::Timer | Called::Event | Called::Message, _) => Ok(StartedCooldowns::nothing(attempt.channel)),
         };
-        taken.map_err(HeldBack::Cooldown)
+        started.map_err(HeldBack::Cooldown)
     }
 
     /// Gives back the cooldowns of a call that failed by no fault of the chatter's.
-    pub(super) fn give_back(&self, taken: Taken) {
-        lock(&self.cooldowns).give_back(taken);
+    pub(super) fn cancel_cooldowns(&self, started: StartedCooldowns) {
+        lock(&self.cooldowns).cancel(started);
     }
 
     /// Counts a guest's fault. The fault that reaches the limit blows the fuse.
-    pub(super) fn note_fault(&self, broken: Broken, now: Instant) -> Option<Blown> {
+    pub(super) fn note_fault(&self, broken: GuestFault, now: Instant) -> Option<Blown> {
         lock(&self.fuses).note(broken, now)
     }
 
@@ -122,7 +122,7 @@ mod tests {
     const MODULE: ModuleDigest = ModuleDigest([1; 32]);
     const MINUTE: Duration = Duration::from_secs(60);
 
-    fn asked(called: Called) -> Asked {
+    fn asked(called: Called) -> GuardedCall {
         let attempt = Attempt {
             channel: CHANNEL,
             command: "dice".into(),
@@ -131,7 +131,7 @@ mod tests {
             channel_cooldown: MINUTE,
             chatter_cooldown: MINUTE,
         };
-        Asked { called, attempt, module: MODULE, is_heard: false, is_dry_run: false }
+        GuardedCall { called, attempt, module: MODULE, is_never_ignored: false, is_dry_run: false }
     }
 
     #[test]
@@ -147,14 +147,15 @@ mod tests {
     #[test]
     fn only_what_a_chatter_does_is_ignored_because_of_them() {
         let (guardrails, now) = (Guardrails::new(FuseConfig::default()), Instant::now());
-        let broken = Broken { channel: CHANNEL, digest: MODULE, chatter: ChatterId(7), is_proven: true, asked_at: now };
+        let broken =
+            GuestFault { channel: CHANNEL, digest: MODULE, chatter: ChatterId(7), is_proven: true, asked_at: now };
         for _ in 0..guardrails.rules().ignore_after {
             assert!(guardrails.note_fault(broken, now).is_none());
         }
         let is_ignored = |called| matches!(guardrails.check(&asked(called), now), Err(HeldBack::Ignored(_)));
         let kinds = [Called::Command, Called::Message, Called::Timer, Called::Event];
         assert_eq!(kinds.map(is_ignored), [true, true, false, false]);
-        let heard = Asked { is_heard: true, ..asked(Called::Message) };
+        let heard = GuardedCall { is_never_ignored: true, ..asked(Called::Message) };
         assert!(guardrails.check(&heard, now).is_ok());
     }
 }

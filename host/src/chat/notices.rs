@@ -1,7 +1,7 @@
 //! Rate-limits what is said in chat and logged about faults. A module that keeps breaking must not fill chat and log,
 //! nor hide the first fault of another module.
 
-mod seldom;
+mod throttle;
 pub(super) mod wording;
 
 use std::sync::{Mutex, PoisonError};
@@ -11,7 +11,7 @@ use crate::domain::id::{ChannelId, ModuleDigest};
 use crate::domain::report::Fault;
 use crate::sandbox::call::Blame;
 
-use seldom::Seldom;
+use throttle::Throttle;
 
 /// Least time between apologies for one module in a channel, and between log warnings about one kind of its faults.
 const APOLOGY_EVERY: Duration = Duration::from_secs(60);
@@ -22,17 +22,17 @@ const NOTICE_EVERY: Duration = Duration::from_secs(60 * 60);
 #[derive(Debug)]
 pub(super) struct Notices {
     /// By module. The key has no module if the host was at fault, because that is the same fault for all modules.
-    apologies: Mutex<Seldom<(ChannelId, Option<ModuleDigest>)>>,
-    warnings: Mutex<Seldom<(ChannelId, ModuleDigest, Fault)>>,
-    notices: Mutex<Seldom<ChannelId>>,
+    apologies: Mutex<Throttle<(ChannelId, Option<ModuleDigest>)>>,
+    warnings: Mutex<Throttle<(ChannelId, ModuleDigest, Fault)>>,
+    notices: Mutex<Throttle<ChannelId>>,
 }
 
 impl Notices {
     pub(super) fn new() -> Notices {
         Notices {
-            apologies: Mutex::new(Seldom::new(APOLOGY_EVERY)),
-            warnings: Mutex::new(Seldom::new(APOLOGY_EVERY)),
-            notices: Mutex::new(Seldom::new(NOTICE_EVERY)),
+            apologies: Mutex::new(Throttle::new(APOLOGY_EVERY)),
+            warnings: Mutex::new(Throttle::new(APOLOGY_EVERY)),
+            notices: Mutex::new(Throttle::new(NOTICE_EVERY)),
         }
     }
 
@@ -59,6 +59,6 @@ impl Notices {
     }
 }
 
-fn try_take<K: std::hash::Hash + Eq>(said: &Mutex<Seldom<K>>, key: K, now: Instant) -> bool {
+fn try_take<K: std::hash::Hash + Eq>(said: &Mutex<Throttle<K>>, key: K, now: Instant) -> bool {
     said.lock().unwrap_or_else(PoisonError::into_inner).try_take(key, now)
 }

@@ -6,13 +6,12 @@
 //!
 //! Not here: every protocol of Twitch.
 
-pub mod connecting;
+pub mod account_loop;
 pub mod counts;
 pub(super) mod departure;
-pub(super) mod footing;
+mod event_sender;
 #[cfg(test)]
 mod granted;
-mod inbox;
 mod outbox;
 pub mod own_messages;
 pub mod rate_window;
@@ -20,6 +19,7 @@ pub(super) mod refusal;
 mod rooms;
 pub mod session;
 pub mod shortage;
+pub(super) mod standing;
 pub mod state;
 
 use std::sync::Arc;
@@ -31,12 +31,12 @@ use tokio_util::sync::CancellationToken;
 
 use self::counts::Counts;
 use self::departure::{Ticket, Work};
-use self::footing::{ModeChange, Standing};
-use self::inbox::Inbox;
+use self::event_sender::EventSender;
 use self::outbox::Outbox;
 use self::own_messages::OwnMessages;
 use self::refusal::Refusal;
 use self::rooms::Rooms;
+use self::standing::{ModeChange, Standing};
 use self::state::{AccountState, Phase};
 use crate::config::LimitsConfig;
 use crate::domain::account::BotAccount;
@@ -67,7 +67,7 @@ pub struct Account {
     shared: Arc<Shared>,
     rooms: Rooms,
     outbox: Outbox,
-    inbox: Inbox,
+    events: EventSender,
     /// Messages of this account only.
     outgoing: mpsc::Receiver<OutgoingMessage>,
     /// The channels of this account's login.
@@ -75,9 +75,9 @@ pub struct Account {
     /// Set when the host begins to stop.
     drain_until: Option<Instant>,
     /// There is no work before this moment, unless a message arrives or a room changes.
-    quiet_until: Instant,
+    next_work_at: Instant,
     /// No room has to be joined or given up before this moment, unless a room changes.
-    joins_at: Instant,
+    next_join_at: Instant,
     /// The current state; published when it differs from `published`.
     state: AccountState,
     published: watch::Sender<AccountState>,
@@ -99,14 +99,14 @@ impl Account {
         let mut account = Account {
             rooms: Rooms::new(bot.clone(), &shared.limits, allowance.clone()),
             outbox: Outbox::new(&shared.limits, allowance),
-            inbox: Inbox::new(shared.events.clone()),
+            events: EventSender::new(shared.events.clone()),
             is_known: false,
             outgoing,
             wanted,
             shared,
             drain_until: None,
-            quiet_until: now,
-            joins_at: now,
+            next_work_at: now,
+            next_join_at: now,
             state: AccountState { id: bot.id, phase_since: Some(now), ..AccountState::default() },
             bot,
             published,
@@ -159,11 +159,11 @@ impl Account {
     fn start_over(&mut self, now: Instant) {
         self.rooms.start_over(now);
         self.outbox.start_over(&mut self.state.counts);
-        self.look_again(now);
+        self.wake(now);
     }
 
     /// Processes a message that a chatter wrote in a room.
-    pub(crate) fn hear(&mut self, mut message: Box<ChatMessage>, now: Instant) {
+    pub(crate) fn handle_message(&mut self, mut message: Box<ChatMessage>, now: Instant) {
         message.received_at = Some(now.into_std());
         // A message from a room counts only once the room's id is confirmed as the wanted one.
         let sits_there = self.rooms.is_in(&message.channel_login, message.channel_id);
@@ -172,7 +172,7 @@ impl Account {
             self.outbox.note_typed(message.channel_id, now);
         }
         if sits_there && !is_own {
-            self.inbox.offer(Event::Message(message), now);
+            self.events.offer(Event::Message(message), now);
         }
     }
 
@@ -183,7 +183,7 @@ impl Account {
         }
         let news = id.and_then(|id| self.rooms.note_room(room, id, now));
         self.offer(news, now);
-        self.look_again(now);
+        self.wake(now);
     }
 
     /// Reports the account's standing in a room. Twitch repeats it with each of our messages, mostly unchanged.
@@ -194,13 +194,13 @@ impl Account {
         if let Some(id) = self.rooms.find_id(room) {
             self.outbox.note_standing(id, standing.is_privileged);
         }
-        self.look_again(now);
+        self.wake(now);
     }
 
     /// Reports that the account left a room or was removed, for an unknown reason.
     pub(crate) fn report_left(&mut self, room: &Login, now: Instant) {
         self.rooms.note_left(room, now);
-        self.look_again(now);
+        self.wake(now);
     }
 
     pub(crate) fn report_delivered(&mut self, ticket: Ticket, now: Instant) {
@@ -224,7 +224,7 @@ impl Account {
             (None, Some(pause)) => refusal.log_pause(&self.bot.login, room, pause),
             (None, None) => {}
         }
-        self.look_again(now);
+        self.wake(now);
     }
 
     /// For counts that only the session can make.
@@ -233,23 +233,23 @@ impl Account {
     }
 
     fn offer(&mut self, news: impl IntoIterator<Item = Event>, now: Instant) {
-        news.into_iter().for_each(|event| self.inbox.offer(event, now));
+        news.into_iter().for_each(|event| self.events.offer(event, now));
     }
 
     /// To be called after each change that may create work, or that changes which rooms the account is in.
-    fn look_again(&mut self, now: Instant) {
-        (self.quiet_until, self.joins_at) = (now, now);
-        self.outbox.look_at_all(now);
+    fn wake(&mut self, now: Instant) {
+        (self.next_work_at, self.next_join_at) = (now, now);
+        self.outbox.check_all(now);
         self.rooms.describe(&mut self.state, now);
     }
 
     /// The session's work at `now`, with at most `rooms_at_once` rooms in a [`Work::Join`]; or the moment to ask again.
     /// Asking without work is cheap. A departure counts as sent; [`Account::report_written`] corrects its time.
     pub(crate) fn next_work(&mut self, rooms_at_once: usize, now: Instant) -> Result<Work, Instant> {
-        if now < self.quiet_until {
-            return Err(self.quiet_until);
+        if now < self.next_work_at {
+            return Err(self.next_work_at);
         }
-        let is_time_to_join = self.joins_at <= now;
+        let is_time_to_join = self.next_join_at <= now;
         if is_time_to_join {
             let given_up = self.rooms.give_up_unconfirmed(now);
             self.offer(given_up, now);
@@ -262,7 +262,7 @@ impl Account {
             if !due.is_empty() {
                 return Ok(Work::Join(due));
             }
-            self.joins_at = self.rooms.next_at(now).unwrap_or(now + FAR_AWAY);
+            self.next_join_at = self.rooms.next_at(now).unwrap_or(now + FAR_AWAY);
             self.rooms.describe(&mut self.state, now);
         }
         match self.outbox.next(&self.rooms, now, &mut self.state.counts) {
@@ -273,8 +273,8 @@ impl Account {
                 Ok(Work::Send(departure))
             }
             Err(wake_at) => {
-                self.quiet_until = wake_at.map_or(self.joins_at, |at| at.min(self.joins_at));
-                Err(self.quiet_until)
+                self.next_work_at = wake_at.map_or(self.next_join_at, |at| at.min(self.next_join_at));
+                Err(self.next_work_at)
             }
         }
     }
@@ -288,7 +288,7 @@ impl Account {
     fn take_wanted(&mut self, now: Instant) {
         let wanted = self.wanted.borrow_and_update().clone();
         self.rooms.set_wanted(&wanted, &self.bot, now);
-        self.look_again(now);
+        self.wake(now);
     }
 
     /// Whether the outbox can take another message.
@@ -304,12 +304,12 @@ impl Account {
             let Ok(message) = self.outgoing.try_recv() else { break };
             self.outbox.push(message, now, &mut self.state.counts);
         }
-        self.quiet_until = now;
+        self.next_work_at = now;
     }
 
     /// Whether the session may read on. It must not while an event waits for room in the queue.
     pub(crate) fn may_read(&self) -> bool {
-        !self.inbox.is_full()
+        !self.events.is_full()
     }
 
     /// Whether the account may end: the host is stopping, and no message waits or the time for sending is over.
@@ -324,12 +324,12 @@ impl Account {
         let wake_at = self.drain_until.map_or(wake_at, |until| wake_at.min(until));
         let (may_read, has_room) = (self.may_read(), self.has_room());
         tokio::select! {
-            () = self.inbox.settle(), if !may_read => {}
+            () = self.events.settle(), if !may_read => {}
             Some(message) = self.outgoing.recv(), if has_room => self.take_outgoing(message, Instant::now()),
             Ok(()) = self.wanted.changed() => self.take_wanted(Instant::now()),
             () = sleep_until(wake_at) => {}
             () = stop.cancelled(), if self.drain_until.is_none() => {
-                self.inbox.close();
+                self.events.close();
                 self.drain_until = Some(Instant::now() + self.shared.drain_within);
             }
         }
@@ -359,8 +359,8 @@ impl Account {
     /// Publishes the state if it has changed.
     pub(crate) fn publish(&mut self) {
         let state = &mut self.state;
-        state.counts.events_dropped = self.inbox.dropped;
-        state.events = self.inbox.passed;
+        state.counts.events_dropped = self.events.dropped;
+        state.events = self.events.passed;
         state.waiting = self.outbox.waiting();
         state.settled = self.outbox.settled();
         state.waits = self.outbox.waits;

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::account::connecting::Connecting;
+use super::account::account_loop::AccountLoop;
 use super::account::session::Session;
 use super::account::state::{AccountState, Phase};
 use super::account::{Account, Shared};
@@ -28,9 +28,9 @@ const OUTGOING: usize = 1024;
 
 pub struct Accounts {
     shared: Arc<Shared>,
-    listed: watch::Sender<Arc<[Listed]>>,
+    listed: watch::Sender<Arc<[RunningAccount]>>,
     /// Cache for `outbox`. Without it, each reply would search all accounts.
-    found: Mutex<HashMap<AccountId, Listed>>,
+    outbox_cache: Mutex<HashMap<AccountId, RunningAccount>>,
     /// Runs the accounts' tasks.
     runtime: Handle,
     tasks: TaskTracker,
@@ -42,7 +42,7 @@ pub struct Accounts {
 
 /// A running account.
 #[derive(Clone)]
-pub struct Listed {
+pub struct RunningAccount {
     pub login: Login,
     pub states: watch::Receiver<AccountState>,
     pause: watch::Sender<bool>,
@@ -62,7 +62,7 @@ impl Accounts {
             runtime,
             shared: Arc::new(shared),
             listed: watch::Sender::default(),
-            found: Mutex::default(),
+            outbox_cache: Mutex::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             broken: CancellationToken::new(),
@@ -83,7 +83,7 @@ impl Accounts {
         let (state, states) = watch::channel(AccountState { id: bot.id, ..AccountState::default() });
         let (pause, paused) = watch::channel(false);
         let stop = self.stop.child_token();
-        let listed = Listed { login: bot.login.clone(), states, pause, outbox, stop: stop.clone() };
+        let listed = RunningAccount { login: bot.login.clone(), states, pause, outbox, stop: stop.clone() };
         let is_added = self.listed.send_if_modified(|known| {
             let is_new = !known.iter().any(|other| other.is(&bot));
             if is_new {
@@ -95,10 +95,10 @@ impl Accounts {
             return Err(AddAccountError(bot.login));
         }
         let account = Account::new(bot, self.shared.clone(), used, allowance, wanted, outgoing, state);
-        let connecting = Connecting::new(account, session, paused);
+        let account_loop = AccountLoop::new(account, session, paused);
         let broken = self.broken.clone().drop_guard();
         let task = async move {
-            connecting.run(stop).await;
+            account_loop.run(stop).await;
             drop(broken.disarm());
         };
         self.tasks.spawn_on(task, &self.runtime);
@@ -141,35 +141,35 @@ impl Accounts {
     /// The inbox of an account's outbox; `None` for an account that never logged in, because its id is unknown. When
     /// Twitch renames an account, two logins may have one id: the one that is online wins.
     pub fn outbox(&self, account: AccountId) -> Option<mpsc::Sender<OutgoingMessage>> {
-        let is_online = |listed: &Listed| {
+        let is_online = |listed: &RunningAccount| {
             let state = listed.states.borrow();
             state.id == Some(account) && state.phase == Phase::Online
         };
-        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(online) = found.get(&account).filter(|listed| is_online(listed)) {
+        let mut outbox_cache = self.outbox_cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(online) = outbox_cache.get(&account).filter(|listed| is_online(listed)) {
             return Some(online.outbox.clone());
         }
         let listed = self.listed.borrow();
         let known = listed.iter().filter(|listed| listed.states.borrow().id == Some(account));
         let best = known.max_by_key(|listed| is_online(listed)).cloned();
         match &best {
-            Some(best) => drop(found.insert(account, best.clone())),
-            None => drop(found.remove(&account)),
+            Some(best) => drop(outbox_cache.insert(account, best.clone())),
+            None => drop(outbox_cache.remove(&account)),
         }
         best.map(|listed| listed.outbox)
     }
 
     /// All accounts, in the order in which they were added.
-    pub fn list(&self) -> Arc<[Listed]> {
+    pub fn list(&self) -> Arc<[RunningAccount]> {
         self.listed.borrow().clone()
     }
 
     /// Changes whenever an account is added or removed.
-    pub fn changes(&self) -> watch::Receiver<Arc<[Listed]>> {
+    pub fn changes(&self) -> watch::Receiver<Arc<[RunningAccount]>> {
         self.listed.subscribe()
     }
 
-    fn find(&self, account: &BotAccount) -> Option<Listed> {
+    fn find(&self, account: &BotAccount) -> Option<RunningAccount> {
         self.listed.borrow().iter().find(|listed| listed.is(account)).cloned()
     }
 
@@ -189,7 +189,7 @@ impl Accounts {
     }
 }
 
-impl Listed {
+impl RunningAccount {
     fn is(&self, account: &BotAccount) -> bool {
         BotAccount { login: self.login.clone(), id: self.states.borrow().id }.is(account)
     }

@@ -13,8 +13,8 @@ mod complaint;
 pub(super) mod connection;
 mod event;
 mod framing;
-mod hearing;
 pub mod line;
+mod line_handler;
 mod refusal;
 pub mod session;
 

@@ -24,7 +24,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::counted::{Counted, Meter};
-use super::account::connecting::Connecting;
+use super::account::account_loop::AccountLoop;
 use super::account::own_messages::OwnMessages;
 use super::account::state::{AccountState, Phase};
 use super::account::{Account, Shared};
@@ -190,8 +190,8 @@ impl Bot {
             (BotAccount { login: login(name), id: None }, Arc::new(shared), Arc::new(SoleUser));
         let account = Account::new(bot, shared, used, unshared, wanted_receiver, outgoing_receiver, state_sender);
         let shutdown = CancellationToken::new();
-        let connecting = Connecting::new(account, Box::new(session), paused);
-        let task = tokio::spawn(connecting.run(shutdown.clone()));
+        let account_loop = AccountLoop::new(account, Box::new(session), paused);
+        let task = tokio::spawn(account_loop.run(shutdown.clone()));
         let twitch = twitch.clone();
         Self {
             name,

@@ -53,8 +53,9 @@ pub(super) fn list_channels(
     let mut left = entries.iter().filter(|(key, _)| key.as_str() > after);
     let page: Vec<_> = left.by_ref().take(PAGE).collect();
     let next = page.last().filter(|_| left.next().is_some()).map(|(key, _)| (*key).clone());
-    let accounts = observer
-        .list_states(|login, state| (BotAccount { login: login.clone(), id: state.id }, Footing::of(login, state)));
+    let accounts = observer.list_states(|login, state| {
+        (BotAccount { login: login.clone(), id: state.id }, AccountRooms::of(login, state))
+    });
     (page.into_iter().map(|(_, entry)| entry.show(&accounts, now)).collect(), next)
 }
 
@@ -91,18 +92,18 @@ fn key_of(login: &Login, id: Option<ChannelId>) -> String {
 }
 
 /// An account's state in its channels, for look-ups by channel.
-struct Footing {
+struct AccountRooms {
     /// `None` while the account is online.
     trouble: Option<String>,
     outside: HashSet<Login>,
     unreachable: HashMap<Login, &'static str>,
 }
 
-impl Footing {
-    fn of(login: &Login, state: &AccountState) -> Footing {
+impl AccountRooms {
+    fn of(login: &Login, state: &AccountState) -> AccountRooms {
         let unreachable = state.unreachable.iter().map(|(login, reason)| (login.clone(), describe_failure(*reason)));
         let is_online = state.phase == Phase::Online;
-        Footing {
+        AccountRooms {
             trouble: (!is_online).then(|| name_phase(&AccountStatus::of(login, state)).to_owned()),
             outside: state.outside.iter().cloned().collect(),
             unreachable: unreachable.collect(),
@@ -111,7 +112,7 @@ impl Footing {
 }
 
 impl Entry {
-    fn show(&self, accounts: &[(BotAccount, Footing)], now: SystemTime) -> ChannelStatus {
+    fn show(&self, accounts: &[(BotAccount, AccountRooms)], now: SystemTime) -> ChannelStatus {
         let setup = self.setup.as_ref();
         let modules = setup.into_iter().flat_map(ChannelSetup::modules);
         let running = modules.filter(|module| module.is_running() && !module.is_blown(now));
@@ -128,7 +129,7 @@ impl Entry {
         }
     }
 
-    fn describe_state(&self, account: Option<&Footing>, now: SystemTime) -> String {
+    fn describe_state(&self, account: Option<&AccountRooms>, now: SystemTime) -> String {
         let Some(account) = account else { return "its account is not configured".to_owned() };
         if !self.is_wanted {
             return "left".to_owned();

@@ -442,7 +442,7 @@ mod tests {
                 replies,
                 last_at: Instant::now(),
             });
-            let shortage = Shortage { lost: lost.collect(), lost_in_all: 9, slowed_for: Arc::default() };
+            let shortage = Shortage { lost: lost.collect(), lost_total: 9, slowed_for: Arc::default() };
             AccountState { shortage, ..online(2, 2, 0, &[]) }
         };
         let slowed_for = ["cafe".parse().unwrap()].into();

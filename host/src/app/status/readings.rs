@@ -154,7 +154,7 @@ mod tests {
         let mut state =
             AccountState { phase: Phase::Online, wanted: 3, joined: 2, pending: 1, ..AccountState::default() };
         state.counts.stale = 4;
-        state.shortage.lost_in_all = 3;
+        state.shortage.lost_total = 3;
         state.shortage.slowed_for = ["cafe".parse().unwrap()].into();
         state.waits.note(Duration::from_millis(1_500));
         let status = Status {

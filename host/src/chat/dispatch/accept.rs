@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::super::guardrails::{Asked, Attempt, Guardrails, Taken};
+use super::super::guardrails::{Attempt, GuardedCall, Guardrails, StartedCooldowns};
 use super::super::permission::may_call;
 use super::super::route::route;
-use super::ask::{Address, Ask};
 use super::call::{CallError, HttpCall};
+use super::call_request::{CallRequest, ReplyTarget};
 use super::refusal::{Refusal, Silence};
 use super::traced::{arrival, subject_of, typed};
 use crate::admission::Claim;
@@ -30,8 +30,8 @@ pub(super) struct Accepted {
     pub(super) call: Call,
     pub(super) called: Called,
     pub(super) command: Arc<Command>,
-    pub(super) taken: Taken,
-    pub(super) to: Address,
+    pub(super) started: StartedCooldowns,
+    pub(super) to: ReplyTarget,
 }
 
 impl Accepted {
@@ -72,8 +72,8 @@ impl Acceptance {
         if self.guardrails.is_repeated(&message.id) {
             return Err(Silence::Duplicate);
         }
-        let ask = Ask::of(message, routed, &target.module.manifest.name, now.instant);
-        Ok(self.check(ask, &setup, &target, now)?)
+        let request = CallRequest::of(message, routed, &target.module.manifest.name, now.instant);
+        Ok(self.check(request, &setup, &target, now)?)
     }
 
     /// Takes the steps of a call over HTTP.
@@ -82,14 +82,20 @@ impl Acceptance {
         let setup = self.setup.find_channel(call.channel).ok_or(CallError::UnknownChannel)?;
         let routed = call.route();
         let target = setup.find_word(&routed.word).ok_or(CallError::UnknownWord)?;
-        let ask = call.into_ask(id, routed, &setup, now)?;
-        Ok(self.check(ask, &setup, &target, now)?)
+        let request = call.into_request(id, routed, &setup, now)?;
+        Ok(self.check(request, &setup, &target, now)?)
     }
 
     /// Takes the steps that all calls have in common.
-    fn check(&self, mut ask: Ask, setup: &ChannelSetup, target: &Target<'_>, now: Moment) -> Result<Accepted, Refusal> {
+    fn check(
+        &self,
+        mut request: CallRequest,
+        setup: &ChannelSetup,
+        target: &Target<'_>,
+        now: Moment,
+    ) -> Result<Accepted, Refusal> {
         let manifest = &target.module.manifest;
-        let (channel, chatter) = (setup.channel.id, &ask.chatter);
+        let (channel, chatter) = (setup.channel.id, &request.chatter);
         if setup.is_muted(now.wall) && !manifest.requests(Capability::Settings) {
             return Err(Refusal::Muted);
         }
@@ -99,67 +105,67 @@ impl Acceptance {
         if target.module.is_blown(now.wall) {
             return Err(Refusal::Blown(target.module.blown.and_then(|blown| blown.until)));
         }
-        let asked = Asked {
-            called: ask.called,
-            attempt: attempt_of(&ask, target.command),
+        let asked = GuardedCall {
+            called: request.called,
+            attempt: attempt_of(&request, target.command),
             module: manifest.digest,
             // A broadcaster cannot do without the bundled modules, so these answer them however often they break.
-            is_heard: manifest.source == ModuleSource::Bundled && chatter.role == Role::Broadcaster,
-            is_dry_run: ask.is_dry_run,
+            is_never_ignored: manifest.source == ModuleSource::Bundled && chatter.role == Role::Broadcaster,
+            is_dry_run: request.is_dry_run,
         };
-        let taken = self.guardrails.check(&asked, now.instant)?;
-        ask.to.trace = self.begin_trace(&ask, target, now);
-        let (called, to) = (ask.called, ask.to.clone());
-        let call = call_of(ask, setup, target, now.wall);
+        let started = self.guardrails.check(&asked, now.instant)?;
+        request.to.trace = self.begin_trace(&request, target, now);
+        let (called, to) = (request.called, request.to.clone());
+        let call = call_of(request, setup, target, now.wall);
         self.telemetry.note_text(&call.invocation.id, channel, || typed(&call.invocation));
-        Ok(Accepted { called, taken, command: target.command.clone(), to, call })
+        Ok(Accepted { called, started, command: target.command.clone(), to, call })
     }
 
-    fn begin_trace(&self, ask: &Ask, target: &Target<'_>, now: Moment) -> Trace {
-        let at = arrival(ask.received_at, now);
-        let trace = self.telemetry.begin_trace(at, ask.traced_below, || subject_of(ask, target));
-        if let Some(received_at) = ask.received_at {
+    fn begin_trace(&self, request: &CallRequest, target: &Target<'_>, now: Moment) -> Trace {
+        let at = arrival(request.received_at, now);
+        let trace = self.telemetry.begin_trace(at, request.traced_below, || subject_of(request, target));
+        if let Some(received_at) = request.received_at {
             trace.note(Step::Queue, received_at, now.instant);
         }
         trace
     }
 }
 
-fn attempt_of(ask: &Ask, command: &Command) -> Attempt {
+fn attempt_of(request: &CallRequest, command: &Command) -> Attempt {
     Attempt {
-        channel: ask.to.channel_id,
+        channel: request.to.channel_id,
         command: command.name.clone(),
-        chatter: ask.chatter.id,
-        role: ask.chatter.role,
+        chatter: request.chatter.id,
+        role: request.chatter.role,
         channel_cooldown: command.channel_cooldown,
         chatter_cooldown: command.chatter_cooldown,
     }
 }
 
-fn call_of(ask: Ask, setup: &ChannelSetup, target: &Target<'_>, now: SystemTime) -> Call {
-    let Ask { routed, by, from, is_dry_run, .. } = ask;
+fn call_of(request: CallRequest, setup: &ChannelSetup, target: &Target<'_>, now: SystemTime) -> Call {
+    let CallRequest { routed, by, from, is_dry_run, .. } = request;
     let is_alias = routed.word != target.command.name;
     let invocation = Invocation {
-        id: ask.id,
+        id: request.id,
         channel: setup.channel.clone(),
-        chatter: ask.chatter,
-        is_proven: ask.is_proven,
+        chatter: request.chatter,
+        is_proven: request.is_proven,
         bot: setup.bot.clone(),
         prefix: setup.prefix.clone(),
         locale: setup.locale.clone(),
         command: target.command.name.clone(),
         arguments: routed.arguments,
         text: routed.text,
-        message_id: ask.to.message_id,
-        reply_to: ask.reply_to,
-        sent_at: ask.sent_at,
+        message_id: request.to.message_id,
+        reply_to: request.reply_to,
+        sent_at: request.sent_at,
         settings: target.module.resolved_settings(),
         details: if is_alias { vec![("alias".to_owned(), routed.word.into())] } else { Vec::new() },
         now,
         random_seed: random_seed(),
     };
     let (manifest, grants) = (target.module.manifest.clone(), target.module.grants.clone());
-    Call { manifest, grants, invocation: Arc::new(invocation), by, from, is_dry_run, trace: ask.to.trace }
+    Call { manifest, grants, invocation: Arc::new(invocation), by, from, is_dry_run, trace: request.to.trace }
 }
 
 fn random_seed() -> u64 {
@@ -193,8 +199,8 @@ mod tests {
         let target = setup.find_word(&routed.word).unwrap();
         let now = SystemTime::UNIX_EPOCH;
 
-        let ask = Ask::of(message.clone(), routed, &target.module.manifest.name, Instant::now());
-        let call = call_of(ask, &setup, &target, now);
+        let request = CallRequest::of(message.clone(), routed, &target.module.manifest.name, Instant::now());
+        let call = call_of(request, &setup, &target, now);
 
         let expected = Invocation {
             id: InvocationId { origin: Origin::Chat, id: "message-1".into() },

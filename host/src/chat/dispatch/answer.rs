@@ -7,7 +7,7 @@ use tracing::warn;
 use super::super::guardrails::Guardrails;
 use super::super::notices::{Notices, wording};
 use super::accept::Accepted;
-use super::ask::Address;
+use super::call_request::ReplyTarget;
 use super::faults::Faults;
 use super::refusal::Silence;
 use super::seen::Seen;
@@ -28,7 +28,7 @@ use crate::telemetry::{HostEvent, Telemetry};
 pub(super) struct Concluded {
     pub(super) answer: Result<Answered, InvokeError>,
     pub(super) module: ModuleDigest,
-    pub(super) to: Address,
+    pub(super) to: ReplyTarget,
     /// A message to the channel's broadcaster, besides the replies.
     pub(super) notice: Option<OutgoingMessage>,
 }
@@ -65,7 +65,7 @@ pub(super) struct Answering {
 impl Answering {
     /// Runs the module, reports the result, and counts a fault against the module or the host.
     pub(super) async fn conclude(&self, accepted: Accepted, permit: &mut Permit) -> Concluded {
-        let Accepted { call, command, taken, to, .. } = accepted;
+        let Accepted { call, command, started, to, .. } = accepted;
         to.trace.note_since(Step::Admission, to.asked_at);
         self.seen.save_named(&call.invocation).await;
         let (manifest, invocation, is_dry_run) = (call.manifest.clone(), call.invocation.clone(), call.is_dry_run);
@@ -82,7 +82,7 @@ impl Answering {
             Err(error) => (Outcome::OtherFault(error.fault()), 0, Some(error.reason())),
         };
         if matches!(outcome, Outcome::Usage | Outcome::OtherFault(_)) {
-            self.guardrails.give_back(taken);
+            self.guardrails.cancel_cooldowns(started);
         }
         let ending = Ending { outcome, is_dry_run, reason, replies, usage };
         self.report(&manifest, &invocation, &to, ending);
@@ -99,8 +99,8 @@ impl Answering {
 
     /// Ends a call that is not made because there are too many, and gives its cooldown back.
     pub(super) fn decline(&self, accepted: Accepted) {
-        let Accepted { call, taken, to, .. } = accepted;
-        self.guardrails.give_back(taken);
+        let Accepted { call, started, to, .. } = accepted;
+        self.guardrails.cancel_cooldowns(started);
         let busy = InvokeError::Busy;
         let (outcome, reason) = (Outcome::OtherFault(busy.fault()), Some(busy.reason()));
         let ending = Ending { outcome, is_dry_run: call.is_dry_run, reason, replies: 0, usage: Usage::default() };
@@ -128,7 +128,7 @@ impl Answering {
         }
     }
 
-    fn report(&self, manifest: &Manifest, invocation: &Invocation, to: &Address, ending: Ending) {
+    fn report(&self, manifest: &Manifest, invocation: &Invocation, to: &ReplyTarget, ending: Ending) {
         let now = self.clock.now();
         let Ending { outcome, is_dry_run, reason, replies, usage } = ending;
         to.trace.note_outcome(outcome.as_str(), outcome.blame() != "none");
@@ -171,11 +171,11 @@ fn put_into_words(answer: Answer, manifest: &Manifest, invocation: &Invocation, 
 /// One sentence for the chatter. Details that are not for chat are logged.
 fn tell(error: CommandError, manifest: &Manifest, invocation: &Invocation, command: &Command) -> String {
     match error {
-        CommandError::Usage(words) => wording::tell_usage(&words, &invocation.prefix, command),
+        CommandError::Usage(words) => wording::describe_usage(&words, &invocation.prefix, command),
         CommandError::Refused(words) => words,
         CommandError::Unavailable(reason) => {
             warn!(module = %manifest.name, channel = %invocation.channel.id, ?reason, "a command is unavailable");
-            wording::tell_unavailable()
+            wording::describe_unavailable()
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::ask::{Address, Ask};
+use super::call_request::{CallRequest, ReplyTarget};
 use super::refusal::Refusal;
 use crate::chat::route::{Routed, join_arguments, route_rest};
 use crate::domain::audit::Actor;
@@ -110,18 +110,18 @@ impl HttpCall {
         }
     }
 
-    pub(super) fn into_ask(
+    pub(super) fn into_request(
         self,
         id: InvocationId,
         routed: Routed,
         setup: &ChannelSetup,
         now: Moment,
-    ) -> Result<Ask, CallError> {
+    ) -> Result<CallRequest, CallError> {
         if routed.text.chars().count() > LONGEST_TEXT {
             return Err(CallError::TooLong);
         }
         let chatter = self.chatter;
-        Ok(Ask {
+        Ok(CallRequest {
             id,
             called: Called::Command,
             is_proven: self.is_proven,
@@ -138,7 +138,7 @@ impl HttpCall {
             received_at: None,
             is_dry_run: self.is_dry_run,
             traced_below: self.traced_below,
-            to: Address {
+            to: ReplyTarget {
                 account: setup.bot.id,
                 channel_id: setup.channel.id,
                 channel_login: setup.channel.login.clone(),

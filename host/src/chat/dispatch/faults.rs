@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing::{debug, error, warn};
 
-use super::super::guardrails::{Blown, Broken, Guardrails, pause_after};
+use super::super::guardrails::{Blown, Guardrails, GuestFault, pause_after};
 use super::super::notices::{Notices, wording};
-use super::ask::Address;
+use super::call_request::ReplyTarget;
 use super::returning::{Returning, by_host, note_module};
 use crate::domain::effect::{Effect, ModuleEffect};
 use crate::domain::id::{ChannelId, ModuleName};
@@ -52,7 +52,7 @@ impl Faults {
         error: &InvokeError,
         manifest: &Arc<Manifest>,
         invocation: &Invocation,
-        to: &Address,
+        to: &ReplyTarget,
         is_dry_run: bool,
     ) -> Option<OutgoingMessage> {
         let (module, channel) = (&manifest.name, to.channel_id);
@@ -66,7 +66,7 @@ impl Faults {
         }
         let now = self.clock.now();
         let (digest, chatter, is_proven) = (manifest.digest, invocation.chatter.id, invocation.is_proven);
-        let broken = Broken { channel, digest, chatter, is_proven, asked_at: to.asked_at };
+        let broken = GuestFault { channel, digest, chatter, is_proven, asked_at: to.asked_at };
         let blown = self.guardrails.note_fault(broken, now.instant)?;
         if manifest.source == ModuleSource::Bundled {
             error!(%module, %channel, "a bundled module keeps failing; it stays on");
@@ -104,7 +104,7 @@ impl Faults {
     }
 
     /// Switches the version off in this channel.
-    async fn blow(&self, manifest: &Manifest, to: &Address, blown: &Blown, now: Moment) -> Option<OutgoingMessage> {
+    async fn blow(&self, manifest: &Manifest, to: &ReplyTarget, blown: &Blown, now: Moment) -> Option<OutgoingMessage> {
         let Manifest { name: module, version, digest, .. } = manifest;
         let channel = to.channel_id;
         let rules = self.guardrails.rules();
@@ -140,8 +140,8 @@ impl Faults {
         let is_due = self.notices.may_announce(channel, now.instant);
         is_due.then(|| {
             let (role, asked_at) = (Role::Broadcaster, now.instant);
-            let broadcaster = Address { account, message_id: None, role, asked_at, ..to.clone() };
-            let told = wording::tell_blown(&to.channel_login, module, &setup.prefix, back_in);
+            let broadcaster = ReplyTarget { account, message_id: None, role, asked_at, ..to.clone() };
+            let told = wording::describe_blown(&to.channel_login, module, &setup.prefix, back_in);
             broadcaster.outgoing(Reply::Say(told))
         })?
     }

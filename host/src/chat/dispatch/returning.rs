@@ -23,14 +23,14 @@ pub(super) struct Returning {
     telemetry: Arc<Telemetry>,
     clock: Arc<dyn Clock>,
     /// `None` until the set-ups have been searched for such modules.
-    resting: Mutex<Option<Resting>>,
+    due: Mutex<Option<DueReturns>>,
 }
 
 /// The modules to come back, the next one first. Bounded by the modules of the channels.
 #[derive(Debug, Default)]
-struct Resting(BTreeSet<(SystemTime, ChannelId, ModuleName)>);
+struct DueReturns(BTreeSet<(SystemTime, ChannelId, ModuleName)>);
 
-impl Resting {
+impl DueReturns {
     fn add(&mut self, until: SystemTime, channel: ChannelId, module: ModuleName) {
         self.0.insert((until, channel, module));
     }
@@ -43,13 +43,13 @@ impl Resting {
 
 impl Returning {
     pub(super) fn new(setup: Arc<Setup>, telemetry: Arc<Telemetry>, clock: Arc<dyn Clock>) -> Returning {
-        Returning { setup, telemetry, clock, resting: Mutex::default() }
+        Returning { setup, telemetry, clock, due: Mutex::default() }
     }
 
     /// Adds a module that was switched off until `until`.
     pub(super) fn add(&self, until: SystemTime, channel: ChannelId, module: ModuleName) {
-        if let Some(resting) = &mut *self.lock() {
-            resting.add(until, channel, module);
+        if let Some(due) = &mut *self.lock() {
+            due.add(until, channel, module);
         }
     }
 
@@ -59,7 +59,7 @@ impl Returning {
     /// channel's one line an hour, which may be needed to report that the module broke again.
     pub(super) async fn report_returned(&self) {
         let now = self.clock.now();
-        self.find_resting();
+        self.load_due_returns();
         while let Some((until, channel, module)) = self.take_due(now.wall) {
             // No effect if the module was restored by hand, blew again or changed its version: those paths report it.
             let end = |setup: &ChannelSetup| -> Result<Vec<Effect>, ChangeSetupError> {
@@ -83,14 +83,14 @@ impl Returning {
         self.lock().as_mut()?.take_due(now)
     }
 
-    fn find_resting(&self) {
+    fn load_due_returns(&self) {
         {
-            let resting = &mut *self.lock();
-            if resting.is_some() {
+            let due = &mut *self.lock();
+            if due.is_some() {
                 return;
             }
             // Set before the search, so that modules that blow meanwhile are added.
-            *resting = Some(Resting::default());
+            *due = Some(DueReturns::default());
         }
         let mut found = Vec::new();
         for setup in self.setup.list_channels() {
@@ -110,8 +110,8 @@ impl Returning {
         note_module(&self.telemetry, manifest, Some(channel), Transition::Restored);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Resting>> {
-        self.resting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<DueReturns>> {
+        self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

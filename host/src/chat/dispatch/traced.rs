@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::ask::Ask;
+use super::call_request::CallRequest;
 use crate::domain::invocation::Invocation;
 use crate::domain::ports::Moment;
 use crate::domain::trace::TraceSubject;
@@ -15,15 +15,15 @@ pub(super) fn arrival(received_at: Option<Instant>, now: Moment) -> Moment {
     Moment { instant, wall: now.wall.checked_sub(waited).unwrap_or(now.wall) }
 }
 
-pub(super) fn subject_of(ask: &Ask, target: &Target<'_>) -> TraceSubject {
+pub(super) fn subject_of(request: &CallRequest, target: &Target<'_>) -> TraceSubject {
     let manifest = &target.module.manifest;
     TraceSubject {
-        channel: ask.to.channel_id,
+        channel: request.to.channel_id,
         module: manifest.name.clone(),
         version: manifest.version.clone(),
         command: target.command.name.clone(),
-        origin: ask.id.origin,
-        parent: ask.traced_below,
+        origin: request.id.origin,
+        parent: request.traced_below,
     }
 }
 

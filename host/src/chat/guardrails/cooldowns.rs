@@ -29,7 +29,7 @@ pub(crate) struct Attempt {
 /// The cooldowns that a call started, to be given back if the call fails by no fault of the chatter's.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Taken {
+pub(crate) struct StartedCooldowns {
     channel: ChannelId,
     ends: Vec<(Instant, Key)>,
 }
@@ -67,19 +67,19 @@ impl Attempt {
     }
 }
 
-impl Taken {
+impl StartedCooldowns {
     /// For a call that starts no cooldown.
-    pub(crate) fn nothing(channel: ChannelId) -> Taken {
-        Taken { channel, ends: Vec::new() }
+    pub(crate) fn nothing(channel: ChannelId) -> StartedCooldowns {
+        StartedCooldowns { channel, ends: Vec::new() }
     }
 }
 
 impl Cooldowns {
     /// Starts the cooldowns of a call. If one of them still runs, starts none and returns how much longer it does.
-    pub(super) fn try_take(&mut self, attempt: &Attempt, now: Instant) -> Result<Taken, Duration> {
-        let mut taken = Taken::nothing(attempt.channel);
+    pub(super) fn try_start(&mut self, attempt: &Attempt, now: Instant) -> Result<StartedCooldowns, Duration> {
+        let mut started = StartedCooldowns::nothing(attempt.channel);
         if attempt.role >= EXEMPT_FROM {
-            return Ok(taken);
+            return Ok(started);
         }
         let running = self.channels.entry(attempt.channel).or_default();
         running.forget_ended(now);
@@ -88,12 +88,12 @@ impl Cooldowns {
         for (key, cooldown) in keys.into_iter().filter(|(_, cooldown)| !cooldown.is_zero()) {
             let span = Span { start: now, end: now + cooldown };
             running.insert(key.clone(), span);
-            taken.ends.push((span.end, key));
+            started.ends.push((span.end, key));
         }
-        Ok(taken)
+        Ok(started)
     }
 
-    /// Returns what [`Cooldowns::try_take`] would, without starting a cooldown.
+    /// Returns what [`Cooldowns::try_start`] would, without starting a cooldown.
     pub(super) fn check(&self, attempt: &Attempt, now: Instant) -> Result<(), Duration> {
         match self.channels.get(&attempt.channel) {
             Some(running) if attempt.role < EXEMPT_FROM => running.check(&attempt.keys(), now),
@@ -102,9 +102,9 @@ impl Cooldowns {
     }
 
     /// Ends the cooldowns that the call started.
-    pub(super) fn give_back(&mut self, taken: Taken) {
-        let Some(running) = self.channels.get_mut(&taken.channel) else { return };
-        for (end, key) in taken.ends {
+    pub(super) fn cancel(&mut self, started: StartedCooldowns) {
+        let Some(running) = self.channels.get_mut(&started.channel) else { return };
+        for (end, key) in started.ends {
             // If this cooldown has ended, a later call may have started one with the same key: that one must stay.
             if running.by_end.remove(&(end, key.clone())) {
                 running.spans.remove(&key);
@@ -166,9 +166,9 @@ mod tests {
 
     fn may_call(cooldowns: &mut Cooldowns, attempt: &Attempt, now: Instant) -> bool {
         let may_call = cooldowns.check(attempt, now);
-        let taken = cooldowns.try_take(attempt, now);
-        assert_eq!(taken.as_ref().err(), may_call.as_ref().err(), "looking tells what taking does");
-        taken.is_ok()
+        let started = cooldowns.try_start(attempt, now);
+        assert_eq!(started.as_ref().err(), may_call.as_ref().err(), "looking tells what taking does");
+        started.is_ok()
     }
 
     #[test]
@@ -185,8 +185,8 @@ mod tests {
         let shared = Attempt { channel_cooldown: 2 * SECOND, ..attempt("balance", 7) };
         assert!(may_call(&mut cooldowns, &shared, now));
         let other = Attempt { chatter: ChatterId(8), ..shared.clone() };
-        assert_eq!(cooldowns.try_take(&shared, now + SECOND).unwrap_err(), 9 * SECOND);
-        assert_eq!(cooldowns.try_take(&other, now + SECOND).unwrap_err(), SECOND);
+        assert_eq!(cooldowns.try_start(&shared, now + SECOND).unwrap_err(), 9 * SECOND);
+        assert_eq!(cooldowns.try_start(&other, now + SECOND).unwrap_err(), SECOND);
     }
 
     #[test]
@@ -222,17 +222,17 @@ mod tests {
     #[test]
     fn what_is_given_back_was_never_taken() {
         let (mut cooldowns, now) = (Cooldowns::default(), Instant::now());
-        let taken = cooldowns.try_take(&attempt("balance", 7), now).unwrap();
-        cooldowns.give_back(taken);
+        let started = cooldowns.try_start(&attempt("balance", 7), now).unwrap();
+        cooldowns.cancel(started);
         assert!(may_call(&mut cooldowns, &attempt("balance", 7), now));
     }
 
     #[test]
     fn giving_back_late_leaves_the_next_calls_cooldown() {
         let (mut cooldowns, now) = (Cooldowns::default(), Instant::now());
-        let taken = cooldowns.try_take(&attempt("balance", 7), now).unwrap();
+        let started = cooldowns.try_start(&attempt("balance", 7), now).unwrap();
         assert!(may_call(&mut cooldowns, &attempt("balance", 7), now + 10 * SECOND));
-        cooldowns.give_back(taken);
+        cooldowns.cancel(started);
         assert!(!may_call(&mut cooldowns, &attempt("balance", 7), now + 10 * SECOND));
     }
 
@@ -294,11 +294,11 @@ mod tests {
                 let is_exempt = attempt.role >= EXEMPT_FROM;
                 let expected = is_exempt || !kept.iter().any(is_in_the_way);
 
-                let taken = cooldowns.try_take(&attempt, now);
+                let started = cooldowns.try_start(&attempt, now);
 
-                prop_assert_eq!(taken.is_ok(), expected);
-                match taken {
-                    Ok(taken) if comes_to_nothing => cooldowns.give_back(taken),
+                prop_assert_eq!(started.is_ok(), expected);
+                match started {
+                    Ok(started) if comes_to_nothing => cooldowns.cancel(started),
                     Ok(_) if !is_exempt => kept.push((attempt, now)),
                     _ => {}
                 }

@@ -27,7 +27,7 @@ const FORGIVEN_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// A guest's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Broken {
+pub(crate) struct GuestFault {
     pub channel: ChannelId,
     pub digest: ModuleDigest,
     pub chatter: ChatterId,
@@ -57,7 +57,7 @@ pub(crate) struct Pause {
 pub(super) struct Fuses {
     rules: FuseConfig,
     tallies: LruCache<(ChannelId, ModuleDigest), Tally>,
-    everywhere: LruCache<ModuleDigest, Everywhere>,
+    everywhere: LruCache<ModuleDigest, BlownChannels>,
 }
 
 /// A remembered fault.
@@ -80,7 +80,7 @@ struct Tally {
 
 /// Where a version has blown. Each channel counts only with chatters that had no part in an earlier one.
 #[derive(Debug, Default)]
-struct Everywhere {
+struct BlownChannels {
     channels: BTreeSet<ChannelId>,
     chatters: BTreeSet<ChatterId>,
     is_reported: bool,
@@ -105,14 +105,14 @@ impl Fuses {
 
     /// Counts a fault. The fault that reaches the limit blows the fuse and resets the count; later faults of calls that
     /// were in flight at that moment do not count.
-    pub(super) fn note(&mut self, broken: Broken, now: Instant) -> Option<Blown> {
+    pub(super) fn note(&mut self, broken: GuestFault, now: Instant) -> Option<Blown> {
         let rules = &self.rules;
         let tally = self.tallies.get_or_insert_mut((broken.channel, broken.digest), Tally::default);
         if tally.blown_at.is_some_and(|blown_at| broken.asked_at <= blown_at) {
             return None;
         }
         tally.forget_old(rules, now);
-        let Broken { chatter, is_proven, .. } = broken;
+        let GuestFault { chatter, is_proven, .. } = broken;
         tally.faults.push_back(Noted { at: now, chatter, is_proven });
         let chatters: BTreeSet<ChatterId> = tally.faults.iter().map(|fault| fault.chatter).collect();
         if tally.faults.len() >= rules.faults && chatters.len() >= rules.chatters {
@@ -145,7 +145,7 @@ impl Fuses {
         if blown.chatters.len() < self.rules.chatters {
             return false;
         }
-        let everywhere = self.everywhere.get_or_insert_mut(digest, Everywhere::default);
+        let everywhere = self.everywhere.get_or_insert_mut(digest, BlownChannels::default);
         if everywhere.is_reported {
             return false;
         }
@@ -219,7 +219,7 @@ mod tests {
         fn note(&mut self, channel: ChannelId, chatter: u64) -> bool {
             self.now += Duration::from_nanos(1);
             let broken =
-                Broken { channel, digest: DICE, chatter: ChatterId(chatter), is_proven: true, asked_at: self.now };
+                GuestFault { channel, digest: DICE, chatter: ChatterId(chatter), is_proven: true, asked_at: self.now };
             self.fuses.note(broken, self.now).is_some()
         }
 
@@ -275,7 +275,8 @@ mod tests {
         let asked_at = bench.now;
         assert!([1, 2, 3, 4, 5].map(|chatter| bench.note(SHOP, chatter))[4]);
         for chatter in 1..50 {
-            let broken = Broken { channel: SHOP, digest: DICE, chatter: ChatterId(chatter), is_proven: true, asked_at };
+            let broken =
+                GuestFault { channel: SHOP, digest: DICE, chatter: ChatterId(chatter), is_proven: true, asked_at };
             assert_eq!(bench.fuses.note(broken, bench.now), None);
         }
     }
@@ -304,7 +305,7 @@ mod tests {
             let channel = ChannelId(channel);
             let faults = (0..5).map(|number| {
                 let chatter = ChatterId(channel.0 * 10 + number as u64);
-                Broken { channel, digest: DICE, chatter, is_proven: number < proven, asked_at: now }
+                GuestFault { channel, digest: DICE, chatter, is_proven: number < proven, asked_at: now }
             });
             let blown: Vec<Blown> = faults.filter_map(|broken| fuses.note(broken, now)).collect();
             assert_eq!(blown.len(), 1, "there it is off");

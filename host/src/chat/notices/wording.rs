@@ -9,7 +9,7 @@ use crate::domain::span::show_span;
 use crate::sandbox::call::Blame;
 
 /// `usage: !pay @chatter AMOUNT`, after the module's own words if it has any.
-pub(crate) fn tell_usage(words: &str, prefix: &Prefix, command: &Command) -> String {
+pub(crate) fn describe_usage(words: &str, prefix: &Prefix, command: &Command) -> String {
     let usage = format!("usage: {prefix}{} {}", command.name, command.usage);
     match words.trim() {
         "" => usage.trim_end().to_owned(),
@@ -18,12 +18,12 @@ pub(crate) fn tell_usage(words: &str, prefix: &Prefix, command: &Command) -> Str
 }
 
 /// A service behind the command is down. The details are only logged.
-pub(crate) fn tell_unavailable() -> String {
+pub(crate) fn describe_unavailable() -> String {
     "sorry, that isn't available right now; please try again later".to_owned()
 }
 
 /// For the broadcaster: a module kept breaking and was switched off. `back_in` is set if it comes back by itself.
-pub(crate) fn tell_blown(
+pub(crate) fn describe_blown(
     broadcaster: &Login,
     module: &ModuleName,
     prefix: &Prefix,
@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn usage_shows_what_to_type_in_this_channel() {
         let command = |usage: &str| Command { usage: usage.into(), ..command("pay") };
-        let told = |words, usage| tell_usage(words, &"?".parse().unwrap(), &command(usage));
+        let told = |words, usage| describe_usage(words, &"?".parse().unwrap(), &command(usage));
         assert_eq!(told("", "@chatter AMOUNT"), "usage: ?pay @chatter AMOUNT");
         assert_eq!(told("AMOUNT is missing", "@chatter AMOUNT"), "AMOUNT is missing; usage: ?pay @chatter AMOUNT");
         assert_eq!(told("that is too much", ""), "that is too much; usage: ?pay");

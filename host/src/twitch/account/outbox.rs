@@ -9,10 +9,10 @@
 //! message refused for its timing or its wording is tried once more. Everything is counted.
 
 mod entry;
-mod lines;
 mod piece;
 mod queue;
 mod shares;
+mod source_queues;
 mod waiting;
 
 use std::collections::{HashMap, HashSet};
@@ -22,17 +22,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use self::entry::{Entry, Patience, Sent};
+use self::entry::{DeadlineKind, Entry, Sent};
 use self::queue::Queue;
 use self::shares::{Part, Shares};
 use self::waiting::{Rank, Wait, Waiting};
 use super::counts::Counts;
 use super::departure::{Departure, Next, Ticket};
-use super::footing::ModeChange;
 use super::rate_window::{MessageWindows, WINDOW_MARGIN};
 use super::refusal::Refusal;
 use super::rooms::Rooms;
 use super::shortage::{Lost, Shortage};
+use super::standing::ModeChange;
 use crate::config::LimitsConfig;
 use crate::domain::histogram::Histogram;
 use crate::domain::id::{ChannelId, Login};
@@ -142,7 +142,7 @@ impl Outbox {
 
     /// What the limits cost the account's channels.
     pub(crate) fn shortage(&mut self) -> Shortage {
-        Shortage { lost: self.lost.list(), lost_in_all: self.lost.in_all, slowed_for: self.shares.slowed_for() }
+        Shortage { lost: self.lost.list(), lost_total: self.lost.total, slowed_for: self.shares.slowed_for() }
     }
 
     /// Takes a message, or drops it and counts the reason.
@@ -196,8 +196,8 @@ impl Outbox {
     }
 
     /// To be called after a change that may concern every channel.
-    pub(crate) fn look_at_all(&mut self, now: Instant) {
-        self.waiting.look_at_all(now);
+    pub(crate) fn check_all(&mut self, now: Instant) {
+        self.waiting.check_all(now);
     }
 
     /// The message that may leave at `now`: within the limits, to a channel that is joined under the message's channel
@@ -206,10 +206,10 @@ impl Outbox {
         self.is_connected = true;
         loop {
             if self.shares.refresh(now) {
-                self.waiting.look_at_all(now);
+                self.waiting.check_all(now);
             }
             while let Some(channel) = self.waiting.take_due(now) {
-                if let Some(wait) = self.look_at(channel, rooms, now, counts) {
+                if let Some(wait) = self.check_channel(channel, rooms, now, counts) {
                     self.waiting.put(channel, wait);
                 }
             }
@@ -218,8 +218,8 @@ impl Outbox {
                 continue;
             }
             let (channel, rank) = self.waiting.find_turn(&self.shares, &self.windows, now)?;
-            let found_now = self.waiting.remove(channel).filter(|wait| wait.found_at == now);
-            match found_now.or_else(|| self.look_at(channel, rooms, now, counts)) {
+            let found_now = self.waiting.remove(channel).filter(|wait| wait.ranked_at == now);
+            match found_now.or_else(|| self.check_channel(channel, rooms, now, counts)) {
                 Some(wait) if wait.rank == Some(rank) => {
                     if let Some(departure) = self.depart(channel, rank, now, counts) {
                         return Ok(departure);
@@ -232,7 +232,7 @@ impl Outbox {
     }
 
     /// Drops a channel's messages that cannot be sent. Returns the place of the others; `None` if none is left.
-    fn look_at(&mut self, channel: ChannelId, rooms: &Rooms, now: Instant, counts: &mut Counts) -> Option<Wait> {
+    fn check_channel(&mut self, channel: ChannelId, rooms: &Rooms, now: Instant, counts: &mut Counts) -> Option<Wait> {
         let queue = self.queues.get_mut(&channel)?;
         let free_at = queue.free_at(now);
         let held_until = free_at.max(self.held_until.unwrap_or(now));
@@ -247,17 +247,17 @@ impl Outbox {
         let is_privileged = footing.is_some_and(|footing| footing.standing.is_privileged);
         let is_slowed = footing.is_none_or(|it| !is_privileged && it.slow() > self.message_every);
         let is_for_limits = free_at <= now && !is_slowed;
-        let patience = if is_for_limits && held_until <= now { Patience::Window } else { Patience::Usual };
+        let kind = if is_for_limits && held_until <= now { DeadlineKind::Window } else { DeadlineKind::Usual };
         // A message that will be stale when the hold ends is dropped now.
-        if queue.stale_at(patience)? <= held_until {
+        if queue.stale_at(kind)? <= held_until {
             let login = queue.head()?.login.clone();
-            let dropped = queue.drop_stale(held_until, patience);
+            let dropped = queue.drop_stale(held_until, kind);
             counts.stale += dropped as u64;
             self.messages_waiting -= dropped;
             self.lost.note(channel, &login, is_privileged, u64::from(is_for_limits) * dropped as u64, now);
         }
-        let (stale_at, served) = (queue.stale_at(patience)?, queue.served);
-        let held = |look_at| Wait { look_at, rank: None, served, found_at: now };
+        let (stale_at, served) = (queue.stale_at(kind)?, queue.served);
+        let held = |check_at| Wait { check_at, rank: None, served, ranked_at: now };
         let Some(footing) = footing else { return Some(held(stale_at)) };
         self.shares.note_standing(channel, is_privileged);
         let free_at = self.windows.pause_ends_at(channel, is_privileged, footing.slow(), now).max(held_until);
@@ -265,8 +265,8 @@ impl Outbox {
             return Some(held(free_at.min(stale_at)));
         }
         let is_own = queue.find_turn(|source, part| self.shares.own_room(channel, source, part, now))?.is_own;
-        let look_at = self.shares.own_again_at(channel).filter(|_| !is_own).map_or(stale_at, |at| at.min(stale_at));
-        Some(Wait { look_at, rank: Some(Rank { is_own, is_privileged }), served, found_at: now })
+        let check_at = self.shares.own_again_at(channel).filter(|_| !is_own).map_or(stale_at, |at| at.min(stale_at));
+        Some(Wait { check_at, rank: Some(Rank { is_own, is_privileged }), served, ranked_at: now })
     }
 
     fn depart(&mut self, channel: ChannelId, rank: Rank, now: Instant, counts: &mut Counts) -> Option<Departure> {
@@ -339,7 +339,7 @@ impl Outbox {
         counts.note_refused(refusal);
         if refusal == Refusal::RateLimited {
             let pause = self.window + WINDOW_MARGIN;
-            self.waiting.look_at_all(now);
+            self.waiting.check_all(now);
             return self.held_until.replace(now + pause).is_none_or(|until| until <= now).then_some(pause);
         }
         let channel = sent.entry.channel;
@@ -384,11 +384,11 @@ impl Outbox {
     pub(crate) fn drop_stale(&mut self, now: Instant, counts: &mut Counts) -> Option<Instant> {
         while let Some(channel) = self.waiting.take_due(now) {
             let Some(queue) = self.queues.get_mut(&channel) else { continue };
-            let dropped = queue.drop_stale(now, Patience::Usual);
+            let dropped = queue.drop_stale(now, DeadlineKind::Usual);
             counts.stale += dropped as u64;
             self.messages_waiting -= dropped;
-            if let Some(look_at) = queue.stale_at(Patience::Usual) {
-                self.waiting.put(channel, Wait { look_at, ..Wait::unknown(now) });
+            if let Some(check_at) = queue.stale_at(DeadlineKind::Usual) {
+                self.waiting.put(channel, Wait { check_at, ..Wait::unknown(now) });
             }
         }
         self.waiting.next_look()

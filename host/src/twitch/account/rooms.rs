@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::footing::{Footing, ModeChange, RoomModes, Standing};
 use super::rate_window::{RateWindow, opens_at};
+use super::standing::{ModeChange, RoomModes, RoomStanding, Standing};
 use super::state::AccountState;
 use crate::config::LimitsConfig;
 use crate::domain::account::BotAccount;
@@ -36,7 +36,7 @@ pub(crate) struct Rooms {
     account: BotAccount,
     rooms: HashMap<Login, Room>,
     /// The rooms that ceased to be wanted lately, and until when messages may still be sent there.
-    farewells: HashMap<ChannelId, (Footing, Instant)>,
+    farewells: HashMap<ChannelId, (RoomStanding, Instant)>,
     /// Rooms that the session has to leave.
     pub(crate) leaving: VecDeque<Login>,
     window: RateWindow,
@@ -52,7 +52,7 @@ struct Room {
     /// The stored id, or the one learned by joining a channel of the configuration.
     id: Option<ChannelId>,
     presence: Presence,
-    footing: Footing,
+    footing: RoomStanding,
     failures: u32,
     reported: Option<JoinFailure>,
 }
@@ -123,7 +123,7 @@ impl Rooms {
     }
 
     /// The account's footing where it may speak: in a joined room, or for a short time in one that is no longer wanted.
-    pub(crate) fn find_footing(&self, login: &Login, id: ChannelId, now: Instant) -> Option<Footing> {
+    pub(crate) fn find_footing(&self, login: &Login, id: ChannelId, now: Instant) -> Option<RoomStanding> {
         let farewell = || self.farewells.get(&id).filter(|(_, until)| now < *until);
         self.find_room(login, id).map(|room| room.footing).or_else(|| farewell().map(|(footing, _)| *footing))
     }
@@ -286,7 +286,7 @@ impl Room {
             rank: 0,
             id: None,
             presence: Presence::Out { ask_at: now },
-            footing: Footing::default(),
+            footing: RoomStanding::default(),
             failures: 0,
             reported: None,
         }

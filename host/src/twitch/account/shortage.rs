@@ -36,7 +36,7 @@ pub struct Shortage {
     /// Channels that lost replies because the limits left no room in time. Entries may be older than [`LOST_NAMED_FOR`].
     pub lost: Arc<[LostReplies]>,
     /// Replies lost in this way since the start.
-    pub lost_in_all: u64,
+    pub lost_total: u64,
     /// The unprivileged channels for which messages to privileged channels are slowed now, so that both get answers.
     pub slowed_for: Arc<[Login]>,
 }
@@ -47,7 +47,7 @@ pub(crate) struct Lost {
     /// Copy of `channels` for readers; `None` means stale.
     snapshot: Option<Arc<[LostReplies]>>,
     /// Lost replies since the start.
-    pub(crate) in_all: u64,
+    pub(crate) total: u64,
 }
 
 impl Lost {
@@ -55,7 +55,7 @@ impl Lost {
         if replies == 0 {
             return;
         }
-        self.in_all += replies;
+        self.total += replies;
         self.snapshot = None;
         self.channels.retain(|_, lost| lost.is_recent(now));
         let known = self.channels.get(&id).map(|lost| lost.replies);

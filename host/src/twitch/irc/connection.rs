@@ -12,9 +12,9 @@ use super::answers::Answers;
 use super::batch::{Batch, FULL_FROM};
 use super::command::{Command, JOINS_PER_LINE, pass_line};
 use super::complaint::find_complaint;
-use super::event::{Heard, parse_line};
+use super::event::{ParsedLine, parse_line};
 use super::framing::Lines;
-use super::hearing::{Hearing, MustReconnect};
+use super::line_handler::{LineHandler, MustReconnect};
 use crate::domain::account::BotAccount;
 use crate::domain::id::{AccountId, Login};
 use crate::twitch::account::Account;
@@ -72,7 +72,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let (lines, answers) = (Lines::default(), Answers::default());
         let mut connection = Self { stream, lines, answers, heard_at: Instant::now(), pinged_at: None };
         let mut said = None;
-        let id = timeout(LOGGED_IN_WITHIN, connection.introduce(account, access_token, &mut said)).await;
+        let id = timeout(LOGGED_IN_WITHIN, connection.authenticate(account, access_token, &mut said)).await;
         match (id.unwrap_or(Err(KeepConnectionError::Silent(LOGGED_IN_WITHIN))), said) {
             (Ok(id), _) => Ok((connection, id)),
             (Err(error), None) => Err(error),
@@ -84,16 +84,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Twitch welcomes, then sends the account's id, by which we recognise our own messages. The server's first
     /// complaint goes into `said`.
-    async fn introduce(
+    async fn authenticate(
         &mut self,
         account: &BotAccount,
         token: &SecretString,
         said: &mut Option<String>,
     ) -> Result<AccountId, KeepConnectionError> {
-        self.say(&Command::RequestCapabilities).await?;
+        self.write_command(&Command::RequestCapabilities).await?;
         let pass = pass_line(token).ok_or(KeepConnectionError::Refused)?;
         self.write(&pass).await?;
-        self.say(&Command::Nick(account.login.clone())).await?;
+        self.write_command(&Command::Nick(account.login.clone())).await?;
         let mut is_welcome = false;
         loop {
             let is_open = self.lines.fill(&mut self.stream).await?;
@@ -101,13 +101,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             while let Some(line) = self.lines.next_line() {
                 let line = String::from_utf8_lossy(line);
                 match parse_line(&line, account) {
-                    Ok(Heard::Welcome(Some(owner))) if owner != account.login => {
+                    Ok(ParsedLine::Welcome(Some(owner))) if owner != account.login => {
                         return Err(KeepConnectionError::OtherAccount(owner));
                     }
-                    Ok(Heard::Welcome(_)) => is_welcome = true,
-                    Ok(Heard::Identity(id)) if is_welcome => return Ok(id),
-                    Ok(Heard::LoginRefused) => return Err(KeepConnectionError::Refused),
-                    Ok(Heard::CapabilityRefused) => return Err(KeepConnectionError::CapabilityRefused),
+                    Ok(ParsedLine::Welcome(_)) => is_welcome = true,
+                    Ok(ParsedLine::Identity(id)) if is_welcome => return Ok(id),
+                    Ok(ParsedLine::LoginRefused) => return Err(KeepConnectionError::Refused),
+                    Ok(ParsedLine::CapabilityRefused) => return Err(KeepConnectionError::CapabilityRefused),
                     _ if said.is_none() => *said = find_complaint(&line, token),
                     _ => {}
                 }
@@ -122,12 +122,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) async fn serve(
         &mut self,
         account: &mut Account,
-        hearing: &Hearing<'_>,
+        handler: &LineHandler<'_>,
         stop: &CancellationToken,
     ) -> Result<(), KeepConnectionError> {
         loop {
-            self.listen(account, hearing).await?;
-            let wake_at = self.speak(account).await?.min(self.next_check());
+            self.read_all(account, handler).await?;
+            let wake_at = self.write_due(account).await?.min(self.next_check());
             account.publish();
             if account.is_drained(Instant::now()) {
                 // The server may be gone already, and nothing depends on a clean close.
@@ -143,25 +143,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Processes the whole lines received so far, as long as there is room for their events.
-    async fn listen(&mut self, account: &mut Account, hearing: &Hearing<'_>) -> Result<(), KeepConnectionError> {
+    async fn read_all(&mut self, account: &mut Account, handler: &LineHandler<'_>) -> Result<(), KeepConnectionError> {
         let now = Instant::now();
         let mut answers = Vec::new();
         while account.may_read() {
             let Some(line) = self.lines.next_line() else { break };
-            let answer = hearing.hear(line, account, &mut self.answers, now);
+            let answer = handler.handle_line(line, account, &mut self.answers, now);
             answers.extend(answer.map_err(|MustReconnect| KeepConnectionError::Reconnect)?);
         }
         account.counts().long_lines += std::mem::take(&mut self.lines.skipped);
         // Publishes before a PONG leaves: the sender of the PING must see everything that arrived before it.
         account.publish();
         for answer in answers {
-            self.say(&answer).await?;
+            self.write_command(&answer).await?;
         }
         Ok(())
     }
 
     /// Writes everything that may be sent now. Returns when there will be more.
-    async fn speak(&mut self, account: &mut Account) -> Result<Instant, KeepConnectionError> {
+    async fn write_due(&mut self, account: &mut Account) -> Result<Instant, KeepConnectionError> {
         self.check().await?;
         loop {
             let mut batch = Batch::new(Instant::now());
@@ -205,7 +205,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             return Err(KeepConnectionError::Silent(ANSWERED_WITHIN));
         }
         self.pinged_at = Some(Instant::now());
-        self.say(&Command::Ping).await
+        self.write_command(&Command::Ping).await
     }
 
     fn next_check(&self) -> Instant {
@@ -218,7 +218,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if is_open { Ok(()) } else { Err(KeepConnectionError::Closed) }
     }
 
-    async fn say(&mut self, command: &Command) -> Result<(), KeepConnectionError> {
+    async fn write_command(&mut self, command: &Command) -> Result<(), KeepConnectionError> {
         self.write(command.to_line().as_bytes()).await
     }
 

@@ -16,12 +16,12 @@ use crate::domain::account::BotAccount;
 use crate::domain::id::{AccountId, ChannelId, ChatterId, Login, MessageId};
 use crate::domain::message::{Badge, ChatMessage, Chatter, QuotedMessage};
 use crate::domain::role::Role;
-use crate::twitch::account::footing::{ModeChange, Standing};
 use crate::twitch::account::refusal::Refusal;
+use crate::twitch::account::standing::{ModeChange, Standing};
 
 /// The meaning of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum ParsedLine {
     Message(Box<ChatMessage>),
     /// The login was accepted, for the account with this login; `None` if the server names no valid login.
     Welcome(Option<Login>),
@@ -69,7 +69,7 @@ pub(crate) struct ParseLineError(&'static str);
 ///
 /// # Errors
 /// If the line is malformed, or lacks something that its command needs.
-pub(crate) fn parse_line(line: &str, account: &BotAccount) -> Result<Heard, ParseLineError> {
+pub(crate) fn parse_line(line: &str, account: &BotAccount) -> Result<ParsedLine, ParseLineError> {
     match Privmsg::read(line).filter(|privmsg| memchr(b'\\', privmsg.tags.as_bytes()).is_none()) {
         Some(privmsg) => parse_chat(&privmsg, account),
         None => parse_any(line, account),
@@ -77,24 +77,24 @@ pub(crate) fn parse_line(line: &str, account: &BotAccount) -> Result<Heard, Pars
 }
 
 /// Reads a line of any kind.
-pub(super) fn parse_any(line: &str, account: &BotAccount) -> Result<Heard, ParseLineError> {
+pub(super) fn parse_any(line: &str, account: &BotAccount) -> Result<ParsedLine, ParseLineError> {
     let line = IRCMessage::parse(line).map_err(|_| ParseLineError("line"))?;
     Ok(match line.command.as_str() {
         "PRIVMSG" => parse_chat(&line, account)?,
-        "PING" => Heard::Ping(line.params.into_iter().next().unwrap_or_default()),
-        "001" => Heard::Welcome(line.params.first().and_then(|nick| nick.parse().ok())),
-        "GLOBALUSERSTATE" => Heard::Identity(parse_tag(&line, "user-id")?),
-        "CAP" if line.params.iter().any(|word| word == "NAK") => Heard::CapabilityRefused,
-        "USERSTATE" => Heard::Standing {
+        "PING" => ParsedLine::Ping(line.params.into_iter().next().unwrap_or_default()),
+        "001" => ParsedLine::Welcome(line.params.first().and_then(|nick| nick.parse().ok())),
+        "GLOBALUSERSTATE" => ParsedLine::Identity(parse_tag(&line, "user-id")?),
+        "CAP" if line.params.iter().any(|word| word == "NAK") => ParsedLine::CapabilityRefused,
+        "USERSTATE" => ParsedLine::Standing {
             channel: parse_channel(&line)?,
             standing: parse_standing(&line),
             is_receipt: line.find_tag("id").is_some(),
         },
         "ROOMSTATE" => parse_room(&line)?,
-        "PART" if parse_sender(&line)? == account.login => Heard::Left { channel: parse_channel(&line)? },
+        "PART" if parse_sender(&line)? == account.login => ParsedLine::Left { channel: parse_channel(&line)? },
         "NOTICE" => parse_notice(&line)?,
-        "RECONNECT" => Heard::Reconnect,
-        _ => Heard::Other,
+        "RECONNECT" => ParsedLine::Reconnect,
+        _ => ParsedLine::Other,
     })
 }
 
@@ -168,10 +168,10 @@ fn parse_message_id(line: &impl Line, key: &'static str) -> Result<MessageId, Pa
     is_message_id(id).then(|| MessageId(id.into())).ok_or(ParseLineError(key))
 }
 
-fn parse_chat(line: &impl Line, account: &BotAccount) -> Result<Heard, ParseLineError> {
+fn parse_chat(line: &impl Line, account: &BotAccount) -> Result<ParsedLine, ParseLineError> {
     // Without an id the account is not logged in yet, and has joined no channel.
-    let Some(account) = account.id else { return Ok(Heard::Other) };
-    Ok(Heard::Message(Box::new(parse_message(line, account)?)))
+    let Some(account) = account.id else { return Ok(ParsedLine::Other) };
+    Ok(ParsedLine::Message(Box::new(parse_message(line, account)?)))
 }
 
 fn parse_message(line: &impl Line, account: AccountId) -> Result<ChatMessage, ParseLineError> {
@@ -263,7 +263,7 @@ fn parse_standing(line: &IRCMessage) -> Standing {
 }
 
 /// A mode with an unexpected value is ignored, as if it were missing.
-fn parse_room(line: &IRCMessage) -> Result<Heard, ParseLineError> {
+fn parse_room(line: &IRCMessage) -> Result<ParsedLine, ParseLineError> {
     let id = line.find_tag("room-id").map(|_| parse_tag(line, "room-id")).transpose()?;
     let find_number = |key| line.find_tag(key).and_then(|value| value.parse::<i64>().ok());
     let find_flag = |key| find_number(key).map(|number| number != 0);
@@ -274,22 +274,22 @@ fn parse_room(line: &IRCMessage) -> Result<Heard, ParseLineError> {
         // Minutes: -1 is off, and 0 admits every follower.
         followers_only: find_number("followers-only").map(|minutes| minutes >= 0),
     };
-    Ok(Heard::Room { channel: parse_channel(line)?, id, change })
+    Ok(ParsedLine::Room { channel: parse_channel(line)?, id, change })
 }
 
 /// Twitch rejects a login without a msg-id, so only the text tells. Authors of clients have seen these texts in either
 /// case. "Error logging in" is not in the list: it also reports too many logins, and passes.
-fn parse_notice(line: &IRCMessage) -> Result<Heard, ParseLineError> {
+fn parse_notice(line: &IRCMessage) -> Result<ParsedLine, ParseLineError> {
     if line.params.first().is_some_and(|target| target == "*") {
         let text = line.params.get(1).ok_or(ParseLineError("text"))?.to_ascii_lowercase();
         let refusals = ["login authentication failed", "improperly formatted auth", "invalid nick"];
-        return Ok(if refusals.contains(&text.as_str()) { Heard::LoginRefused } else { Heard::Other });
+        return Ok(if refusals.contains(&text.as_str()) { ParsedLine::LoginRefused } else { ParsedLine::Other });
     }
     let text = line.params.get(1).map_or("", String::as_str);
     let Some(refusal) = line.find_tag("msg-id").and_then(|id| refusal::parse_refusal(id, text)) else {
-        return Ok(Heard::Other);
+        return Ok(ParsedLine::Other);
     };
-    Ok(Heard::Refused { channel: parse_channel(line)?, refusal })
+    Ok(ParsedLine::Refused { channel: parse_channel(line)?, refusal })
 }
 
 #[cfg(test)]

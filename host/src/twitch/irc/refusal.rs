@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::twitch::account::refusal::Refusal;
 
 /// Used where the text names no time.
-const UNTOLD_PAUSE: Duration = Duration::from_secs(30);
+const DEFAULT_PAUSE: Duration = Duration::from_secs(30);
 
 /// `None` for a NOTICE that refuses nothing. Only the two time spans are parsed from the text.
 pub(crate) fn parse_refusal(msg_id: &str, text: &str) -> Option<Refusal> {
@@ -33,7 +33,7 @@ pub(crate) fn parse_refusal(msg_id: &str, text: &str) -> Option<Refusal> {
 /// The only number in the text: `... for 90 more seconds`, `... again in 7 seconds`.
 fn parse_span(text: &str) -> Duration {
     let mut numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty());
-    numbers.next().and_then(|digits| digits.parse().ok()).map_or(UNTOLD_PAUSE, Duration::from_secs)
+    numbers.next().and_then(|digits| digits.parse().ok()).map_or(DEFAULT_PAUSE, Duration::from_secs)
 }
 
 #[cfg(test)]
@@ -48,7 +48,7 @@ mod tests {
         assert_eq!(parse_refusal("msg_timedout", timed_out), Some(Refusal::TimedOut(Duration::from_secs(90))));
         assert_eq!(parse_refusal("msg_slowmode", slow), Some(Refusal::SlowMode(Duration::from_secs(7))));
         for odd in ["", "soon", "99999999999999999999999"] {
-            assert_eq!(parse_refusal("msg_timedout", odd), Some(Refusal::TimedOut(UNTOLD_PAUSE)), "{odd:?}");
+            assert_eq!(parse_refusal("msg_timedout", odd), Some(Refusal::TimedOut(DEFAULT_PAUSE)), "{odd:?}");
         }
     }
 

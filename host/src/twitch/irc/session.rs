@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::connection::{Connection, KeepConnectionError};
-use super::hearing::Hearing;
+use super::line_handler::LineHandler;
 use crate::config::LimitsConfig;
 use crate::domain::account::BotAccount;
 use crate::domain::id::AccountId;
@@ -53,8 +53,8 @@ impl<D: Dial> Session<D> {
         if let Err(error) = account.begin(id, stop).await? {
             return Some(Err(Lost::Connection(error)));
         }
-        let hearing = Hearing::new(account.bot().clone(), &*self.prefixes, &self.tally);
-        let served = connection.serve(account, &hearing, stop).await;
+        let handler = LineHandler::new(account.bot().clone(), &*self.prefixes, &self.tally);
+        let served = connection.serve(account, &handler, stop).await;
         Some(served.map_err(|error| self.describe(&error)))
     }
 

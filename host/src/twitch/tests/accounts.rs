@@ -1,7 +1,7 @@
 //! Accounts that are added and removed while the host runs.
 
 use super::*;
-use crate::twitch::accounts::{Accounts, Listed};
+use crate::twitch::accounts::{Accounts, RunningAccount};
 
 /// A host without accounts, and a Twitch with the accounts `first` (id 1) and `second` (id 2).
 struct Host {
@@ -57,7 +57,7 @@ impl Host {
     }
 
     async fn until(&self, account: &str, holds: impl FnMut(&AccountState) -> bool) -> AccountState {
-        let is_it = |listed: &&Listed| listed.login == login(account);
+        let is_it = |listed: &&RunningAccount| listed.login == login(account);
         let mut states = self.accounts.list().iter().find(is_it).unwrap().states.clone();
         let state = timeout(Duration::from_secs(60 * 60), states.wait_for(holds)).await;
         state.expect("the state within an hour").unwrap().clone()

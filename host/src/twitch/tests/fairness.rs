@@ -225,7 +225,7 @@ async fn what_is_lost_to_the_limits_is_reported_by_channel_and_so_is_the_cap() {
     let lost = &state.shortage.lost;
     assert_eq!((lost.len(), lost[0].channel.as_str(), lost[0].is_privileged), (1, "shop", false));
     assert_eq!(lost[0].replies, state.counts.stale + state.counts.no_room);
-    assert_eq!(state.shortage.lost_in_all, lost[0].replies);
+    assert_eq!(state.shortage.lost_total, lost[0].replies);
     assert_eq!(*state.shortage.slowed_for, [login("shop")]);
     // The cure: the bot becomes a moderator there.
     twitch.set_roles("shop", "twitchy", &[TwitchRole::Moderator]).unwrap();

@@ -9,7 +9,7 @@ use crate::domain::message::{Reply, ReplySource, WantedChannel};
 use crate::domain::ports::SoleUser;
 use crate::domain::role::Role;
 use crate::domain::trace::Trace;
-use crate::twitch::account::footing::Standing;
+use crate::twitch::account::standing::Standing;
 
 const SECOND: Duration = Duration::from_secs(1);
 const WINDOW: Duration = Duration::from_millis(32_500);
@@ -132,7 +132,7 @@ impl World {
 
     fn expect_no_silent_loss(&mut self) {
         let unanswered = self.left.iter().filter(|left_at| left_at.is_none()).count() as u64;
-        assert_eq!(self.outbox.shortage().lost_in_all, unanswered);
+        assert_eq!(self.outbox.shortage().lost_total, unanswered);
     }
 
     /// Twitch's own rule: at most 20 messages in 30 s if the last one goes to an unprivileged channel, else 100.

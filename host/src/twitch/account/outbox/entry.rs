@@ -12,7 +12,7 @@ use crate::domain::trace::Trace;
 
 /// Which of a message's two deadlines applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Patience {
+pub(super) enum DeadlineKind {
     /// `stale_at`, the usual one.
     Usual,
     /// `kept_until`, after a whole window: only the account's limits hold back the message, which is within its share.
@@ -42,7 +42,7 @@ pub(super) struct Entry {
 
 /// A text that was sent, as a hash, and the variant that was used.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Said {
+pub(super) struct SentText {
     pub(super) at: Instant,
     pub(super) text: u64,
     pub(super) variant: usize,
@@ -52,7 +52,7 @@ pub(super) struct Said {
 #[derive(Debug)]
 pub(super) struct Sent {
     pub(super) entry: Entry,
-    pub(super) said: Option<Said>,
+    pub(super) said: Option<SentText>,
     pub(super) at: Instant,
 }
 
@@ -80,10 +80,10 @@ impl Entry {
         }
     }
 
-    pub(super) fn stale_at(&self, patience: Patience) -> Instant {
-        match patience {
-            Patience::Usual => self.stale_at,
-            Patience::Window => self.kept_until,
+    pub(super) fn stale_at(&self, kind: DeadlineKind) -> Instant {
+        match kind {
+            DeadlineKind::Usual => self.stale_at,
+            DeadlineKind::Window => self.kept_until,
         }
     }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::entry::{Entry, Patience, Said, Sent};
-use super::lines::Lines;
+use super::entry::{DeadlineKind, Entry, Sent, SentText};
 use super::piece;
 use super::shares::Part;
+use super::source_queues::SourceQueues;
 use crate::domain::message::ReplySource;
 use crate::domain::trace::Step;
 use crate::twitch::account::departure::{Departure, Ticket};
@@ -32,10 +32,10 @@ pub(super) struct Queue {
     again: VecDeque<Entry>,
     /// Partly sent, and to be finished next.
     current: Option<Entry>,
-    urgent: Lines,
-    ordinary: Lines,
+    urgent: SourceQueues,
+    ordinary: SourceQueues,
     /// The texts sent lately with their variants, the oldest first.
-    said: VecDeque<Said>,
+    said: VecDeque<SentText>,
     /// Until when Twitch accepts no message from us here.
     held_until: Option<Instant>,
     /// A refusal that a short wait does not lift, and until when it is assumed to hold.
@@ -46,14 +46,14 @@ pub(super) struct Queue {
 
 /// A channel's next message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Turn {
-    slot: Slot,
+pub(super) struct NextMessage {
+    position: Position,
     /// Whether it is within the channel's share of the account's window.
     pub(super) is_own: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Slot {
+enum Position {
     Again,
     Current,
     Urgent(usize),
@@ -97,38 +97,39 @@ impl Queue {
 
     /// The next message. `own_room` returns how many more messages of a module or key are within its part: those with
     /// room go first, and among them moderators' before others'.
-    pub(super) fn find_turn(&self, mut own_room: impl FnMut(&ReplySource, Part) -> usize) -> Option<Turn> {
+    pub(super) fn find_turn(&self, mut own_room: impl FnMut(&ReplySource, Part) -> usize) -> Option<NextMessage> {
         let mut is_own = |entry: &Entry, part| own_room(&entry.source, part) > 0;
         if let Some(entry) = self.again.front() {
-            return Some(Turn { slot: Slot::Again, is_own: is_own(entry, Part::Rest) });
+            return Some(NextMessage { position: Position::Again, is_own: is_own(entry, Part::Rest) });
         }
         if let Some(entry) = &self.current {
-            return Some(Turn { slot: Slot::Current, is_own: is_own(entry, Part::Rest) });
+            return Some(NextMessage { position: Position::Current, is_own: is_own(entry, Part::Rest) });
         }
         for part in [Part::Quota, Part::Spare] {
-            let own = self.urgent.fronts().position(|entry| is_own(entry, part)).map(Slot::Urgent);
-            let own = own.or_else(|| self.ordinary.fronts().position(|entry| is_own(entry, part)).map(Slot::Ordinary));
-            if let Some(slot) = own {
-                return Some(Turn { slot, is_own: true });
+            let own = self.urgent.fronts().position(|entry| is_own(entry, part)).map(Position::Urgent);
+            let own =
+                own.or_else(|| self.ordinary.fronts().position(|entry| is_own(entry, part)).map(Position::Ordinary));
+            if let Some(position) = own {
+                return Some(NextMessage { position, is_own: true });
             }
         }
-        let slot = if self.urgent.len() > 0 { Slot::Urgent(0) } else { Slot::Ordinary(0) };
-        (self.len() > 0).then_some(Turn { slot, is_own: false })
+        let position = if self.urgent.len() > 0 { Position::Urgent(0) } else { Position::Ordinary(0) };
+        (self.len() > 0).then_some(NextMessage { position, is_own: false })
     }
 
-    fn take(&mut self, slot: Slot) -> Option<Entry> {
-        match slot {
-            Slot::Again => self.again.pop_front(),
-            Slot::Current => self.current.take(),
-            Slot::Urgent(index) => self.urgent.take(index),
-            Slot::Ordinary(index) => self.ordinary.take(index),
+    fn take(&mut self, position: Position) -> Option<Entry> {
+        match position {
+            Position::Again => self.again.pop_front(),
+            Position::Current => self.current.take(),
+            Position::Urgent(index) => self.urgent.take(index),
+            Position::Ordinary(index) => self.ordinary.take(index),
         }
     }
 
     /// Drops messages that are stale at `now`. Checks only the first of each kind: those behind it came later.
-    pub(super) fn drop_stale(&mut self, now: Instant, patience: Patience) -> usize {
+    pub(super) fn drop_stale(&mut self, now: Instant, kind: DeadlineKind) -> usize {
         let before = self.len();
-        let is_stale = |entry: &mut Entry| entry.stale_at(patience) <= now;
+        let is_stale = |entry: &mut Entry| entry.stale_at(kind) <= now;
         self.current.take_if(is_stale);
         while self.again.pop_front_if(is_stale).is_some() {}
         self.urgent.drop_stale(is_stale);
@@ -146,8 +147,8 @@ impl Queue {
     }
 
     /// When the first waiting message becomes stale.
-    pub(super) fn stale_at(&self, patience: Patience) -> Option<Instant> {
-        self.fronts().map(|entry| entry.stale_at(patience)).min()
+    pub(super) fn stale_at(&self, kind: DeadlineKind) -> Option<Instant> {
+        self.fronts().map(|entry| entry.stale_at(kind)).min()
     }
 
     /// The moment from which messages may leave: `now`, or the end of a hold.
@@ -176,13 +177,13 @@ impl Queue {
     /// varied.
     pub(super) fn depart(
         &mut self,
-        turn: Turn,
+        turn: NextMessage,
         is_privileged: bool,
         hasher: Option<&RandomState>,
         ticket: Ticket,
         now: Instant,
     ) -> Option<(Departure, Sent, bool)> {
-        let mut entry = self.take(turn.slot)?;
+        let mut entry = self.take(turn.position)?;
         let piece = entry.pieces.pop_front()?;
         let said = hasher.map(|hasher| {
             let text = hasher.hash_one(&piece.text);
@@ -190,7 +191,7 @@ impl Queue {
             let variant = if is_privileged && !entry.is_again { 0 } else { self.find_variant(text, now) };
             // A refused duplicate may have equalled the plain text, so variant 0 is not used again.
             let variant = if entry.is_duplicate { variant.max(1) } else { variant };
-            Said { at: now, text, variant }
+            SentText { at: now, text, variant }
         });
         if let Some(taken_at) = entry.taken_at {
             std::mem::take(&mut entry.trace).note(Step::Reply, taken_at.into_std(), now.into_std());
@@ -233,8 +234,8 @@ impl Queue {
     }
 
     /// Forgets a text that was not delivered: Twitch does not compare with it.
-    pub(super) fn forget(&mut self, said: Said) {
-        let is_it = |known: &Said| known.text == said.text && known.variant == said.variant;
+    pub(super) fn forget(&mut self, said: SentText) {
+        let is_it = |known: &SentText| known.text == said.text && known.variant == said.variant;
         if let Some(index) = self.said.iter().rposition(is_it) {
             self.said.remove(index);
         }
@@ -247,6 +248,6 @@ impl Queue {
     }
 }
 
-fn is_recent(said: &Said, now: Instant) -> bool {
+fn is_recent(said: &SentText, now: Instant) -> bool {
     now < said.at + NO_REPEAT_WITHIN + WINDOW_MARGIN
 }

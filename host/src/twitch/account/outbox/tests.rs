@@ -5,9 +5,9 @@ use crate::domain::message::{Reply, ReplySource, WantedChannel};
 use crate::domain::ports::SoleUser;
 use crate::domain::role::Role;
 use crate::domain::trace::Trace;
-use crate::twitch::account::footing::Standing;
 use crate::twitch::account::granted::Granted;
 use crate::twitch::account::refusal::CLOSED_FOR;
+use crate::twitch::account::standing::Standing;
 
 /// An outbox, and joined rooms without privileges: `shop` (id 1) and `bakery` (id 2).
 fn start() -> (Outbox, Rooms, Counts, Instant) {
@@ -185,16 +185,16 @@ fn what_is_dropped_without_a_connection_is_not_blamed_on_the_limits() {
         }
     };
     fill(&mut outbox, &mut counts);
-    assert_eq!((counts.no_room, outbox.shortage().lost_in_all), (1, 0), "not connected yet");
+    assert_eq!((counts.no_room, outbox.shortage().lost_total), (1, 0), "not connected yet");
     assert!(outbox.next(&joins, now, &mut counts).is_ok());
     fill(&mut outbox, &mut counts);
-    let lost = outbox.shortage().lost_in_all;
+    let lost = outbox.shortage().lost_total;
     assert_eq!((counts.no_room, lost), (51, 50));
     outbox.start_over(&mut counts);
     fill(&mut outbox, &mut counts);
     let stale_at = outbox.drop_stale(now, &mut counts).unwrap();
     outbox.drop_stale(stale_at, &mut counts);
-    assert_eq!((counts.no_room, counts.stale, outbox.shortage().lost_in_all), (102, 50, lost));
+    assert_eq!((counts.no_room, counts.stale, outbox.shortage().lost_total), (102, 50, lost));
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn what_is_lost_while_twitch_holds_the_account_is_named() {
     outbox.refused(departure.ticket, Refusal::RateLimited, now, &mut counts);
     assert_eq!(leave_all(&mut outbox, &joins, &mut counts, now), []);
     let shortage = outbox.shortage();
-    assert_eq!((shortage.lost_in_all, &shortage.lost[0].channel), (8, &login("shop")));
+    assert_eq!((shortage.lost_total, &shortage.lost[0].channel), (8, &login("shop")));
 }
 
 #[test]

@@ -20,13 +20,13 @@ pub(super) struct Rank {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Wait {
     /// When to look at the channel again at the latest.
-    pub(super) look_at: Instant,
+    pub(super) check_at: Instant,
     /// `None` while the room or the channel's own delay holds the messages back.
     pub(super) rank: Option<Rank>,
     /// How many messages the account had sent when it last sent one there. Within a rank, the lowest goes first.
     pub(super) served: u64,
     /// When the rank was computed. Every change but the passing of time causes another look at the channel.
-    pub(super) found_at: Instant,
+    pub(super) ranked_at: Instant,
 }
 
 /// A channel whose next message may leave as far as the channel itself is concerned.
@@ -41,13 +41,13 @@ struct Ready {
 pub(super) struct Waiting {
     waits: HashMap<ChannelId, Wait>,
     ready: [BTreeSet<(u64, ChannelId)>; 4],
-    looks: BTreeSet<(Instant, ChannelId)>,
+    checks: BTreeSet<(Instant, ChannelId)>,
 }
 
 impl Waiting {
     pub(super) fn put(&mut self, channel: ChannelId, wait: Wait) {
         self.remove(channel);
-        self.looks.insert((wait.look_at, channel));
+        self.checks.insert((wait.check_at, channel));
         if let Some(rank) = wait.rank {
             self.ready[rank.index()].insert((wait.served, channel));
         }
@@ -56,7 +56,7 @@ impl Waiting {
 
     pub(super) fn remove(&mut self, channel: ChannelId) -> Option<Wait> {
         let wait = self.waits.remove(&channel)?;
-        self.looks.remove(&(wait.look_at, channel));
+        self.checks.remove(&(wait.check_at, channel));
         if let Some(rank) = wait.rank {
             self.ready[rank.index()].remove(&(wait.served, channel));
         }
@@ -65,14 +65,14 @@ impl Waiting {
 
     /// Removes a channel that is due for a look at `now`.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<ChannelId> {
-        let &(_, channel) = self.looks.first().filter(|(at, _)| *at <= now)?;
+        let &(_, channel) = self.checks.first().filter(|(at, _)| *at <= now)?;
         self.remove(channel);
         Some(channel)
     }
 
     /// When the next channel is due for a look.
     pub(super) fn next_look(&self) -> Option<Instant> {
-        self.looks.first().map(|(at, _)| *at)
+        self.checks.first().map(|(at, _)| *at)
     }
 
     /// The channel that sends next at `now`; else the moment to ask again, if any.
@@ -107,7 +107,7 @@ impl Waiting {
     }
 
     /// Makes all waiting channels due for a look.
-    pub(super) fn look_at_all(&mut self, now: Instant) {
+    pub(super) fn check_all(&mut self, now: Instant) {
         let channels: Vec<ChannelId> = self.waits.keys().copied().collect();
         for channel in channels {
             self.put(channel, Wait::unknown(now));
@@ -118,7 +118,7 @@ impl Waiting {
 impl Wait {
     /// A channel due for a look at `now`.
     pub(super) fn unknown(now: Instant) -> Wait {
-        Wait { look_at: now, rank: None, served: 0, found_at: now }
+        Wait { check_at: now, rank: None, served: 0, ranked_at: now }
     }
 }
 

@@ -49,7 +49,7 @@ fn only_a_room_with_the_stored_id_counts_as_joined() {
     let joined = rooms.note_room(&login("shop"), SHOP, now + seconds(30));
     assert_eq!(joined, Some(Event::Joined { account: bot("twitchy"), channel_id: SHOP, channel_login: login("shop") }));
     assert!(rooms.is_in(&login("shop"), SHOP));
-    assert_eq!(rooms.find_footing(&login("shop"), SHOP, now), Some(Footing::default()));
+    assert_eq!(rooms.find_footing(&login("shop"), SHOP, now), Some(RoomStanding::default()));
     assert!(!rooms.is_in(&login("shop"), ChannelId(11)));
 }
 

@@ -9,13 +9,13 @@ fn bot() -> BotAccount {
     BotAccount { login: login("twitchy"), id: Some(AccountId(1000)) }
 }
 
-fn parse(line: &str) -> Result<Heard, ParseLineError> {
+fn parse(line: &str) -> Result<ParsedLine, ParseLineError> {
     parse_line(line, &bot())
 }
 
 fn message(line: &str) -> ChatMessage {
     match parse(line).unwrap() {
-        Heard::Message(message) => *message,
+        ParsedLine::Message(message) => *message,
         other => panic!("not a message: {other:?}"),
     }
 }
@@ -147,33 +147,33 @@ fn a_message_without_what_it_needs_is_an_error_that_names_it() {
 
 #[test]
 fn the_servers_own_lines_are_understood() {
-    let refused = |refusal| Heard::Refused { channel: login("shop"), refusal };
-    let standing = |is_privileged, is_moderator| Heard::Standing {
+    let refused = |refusal| ParsedLine::Refused { channel: login("shop"), refusal };
+    let standing = |is_privileged, is_moderator| ParsedLine::Standing {
         channel: login("shop"),
         standing: Standing { is_privileged, is_moderator, is_subscriber: false },
         is_receipt: false,
     };
-    let receipt = Heard::Standing {
+    let receipt = ParsedLine::Standing {
         channel: login("shop"),
         standing: Standing { is_subscriber: true, ..Standing::default() },
         is_receipt: true,
     };
     for (line, heard) in [
-        (":tmi.twitch.tv 001 twitchy :Welcome, GLHF!", Heard::Welcome(Some("twitchy".parse().unwrap()))),
-        ("@user-id=42;user-type= :tmi.twitch.tv GLOBALUSERSTATE", Heard::Identity(AccountId(42))),
-        (":tmi.twitch.tv NOTICE * :Login authentication failed", Heard::LoginRefused),
-        (":tmi.twitch.tv NOTICE * :Improperly formatted AUTH", Heard::LoginRefused),
-        (":tmi.twitch.tv NOTICE * :Error logging in", Heard::Other),
-        (":tmi.twitch.tv CAP * NAK :twitch.tv/tags", Heard::CapabilityRefused),
-        (":tmi.twitch.tv CAP * ACK :twitch.tv/tags twitch.tv/commands", Heard::Other),
+        (":tmi.twitch.tv 001 twitchy :Welcome, GLHF!", ParsedLine::Welcome(Some("twitchy".parse().unwrap()))),
+        ("@user-id=42;user-type= :tmi.twitch.tv GLOBALUSERSTATE", ParsedLine::Identity(AccountId(42))),
+        (":tmi.twitch.tv NOTICE * :Login authentication failed", ParsedLine::LoginRefused),
+        (":tmi.twitch.tv NOTICE * :Improperly formatted AUTH", ParsedLine::LoginRefused),
+        (":tmi.twitch.tv NOTICE * :Error logging in", ParsedLine::Other),
+        (":tmi.twitch.tv CAP * NAK :twitch.tv/tags", ParsedLine::CapabilityRefused),
+        (":tmi.twitch.tv CAP * ACK :twitch.tv/tags twitch.tv/commands", ParsedLine::Other),
         ("@badges=;mod=0 :tmi.twitch.tv USERSTATE #shop", standing(false, false)),
         ("@badges=vip/1;mod=0 :tmi.twitch.tv USERSTATE #shop", standing(true, false)),
         ("@badges=moderator/1;mod=1 :tmi.twitch.tv USERSTATE #shop", standing(true, true)),
         ("@badges=broadcaster/1;mod=0 :tmi.twitch.tv USERSTATE #shop", standing(true, true)),
         ("@badges=founder/0;id=b3fe-12;mod=0;subscriber=0 :tmi.twitch.tv USERSTATE #shop", receipt),
-        (":twitchy!twitchy@twitchy.tmi.twitch.tv PART #shop", Heard::Left { channel: login("shop") }),
-        (":alice!alice@alice.tmi.twitch.tv PART #shop", Heard::Other),
-        (":twitchy!twitchy@twitchy.tmi.twitch.tv JOIN #shop", Heard::Other),
+        (":twitchy!twitchy@twitchy.tmi.twitch.tv PART #shop", ParsedLine::Left { channel: login("shop") }),
+        (":alice!alice@alice.tmi.twitch.tv PART #shop", ParsedLine::Other),
+        (":twitchy!twitchy@twitchy.tmi.twitch.tv JOIN #shop", ParsedLine::Other),
         (
             "@msg-id=msg_banned :tmi.twitch.tv NOTICE #shop :You are permanently banned from talking in shop.",
             refused(Refusal::Banned),
@@ -182,10 +182,10 @@ fn the_servers_own_lines_are_understood() {
             "@msg-id=msg_channel_suspended :tmi.twitch.tv NOTICE #shop :This channel has been suspended.",
             refused(Refusal::Suspended),
         ),
-        ("@msg-id=slow_on :tmi.twitch.tv NOTICE #shop :This room is now in slow mode.", Heard::Other),
-        ("PING :tmi.twitch.tv", Heard::Ping("tmi.twitch.tv".into())),
-        (":tmi.twitch.tv PONG tmi.twitch.tv :twitchy", Heard::Other),
-        (":tmi.twitch.tv RECONNECT", Heard::Reconnect),
+        ("@msg-id=slow_on :tmi.twitch.tv NOTICE #shop :This room is now in slow mode.", ParsedLine::Other),
+        ("PING :tmi.twitch.tv", ParsedLine::Ping("tmi.twitch.tv".into())),
+        (":tmi.twitch.tv PONG tmi.twitch.tv :twitchy", ParsedLine::Other),
+        (":tmi.twitch.tv RECONNECT", ParsedLine::Reconnect),
     ] {
         assert_eq!(parse(line), Ok(heard), "{line}");
     }
@@ -212,7 +212,7 @@ fn a_room_tells_all_its_modes_or_the_one_that_changed() {
         ("room-id=1000;slow=soon;emote-only=;r9k=1", id, unsaid),
         ("room-id=1000;slow=-10", id, ModeChange { slow: Some(Duration::ZERO), ..unsaid }),
     ] {
-        let heard = Heard::Room { channel: login("shop"), id, change };
+        let heard = ParsedLine::Room { channel: login("shop"), id, change };
         assert_eq!(parse(&format!("@{tags} :tmi.twitch.tv ROOMSTATE #shop")), Ok(heard), "{tags}");
     }
     assert_eq!(parse("@room-id=x :tmi.twitch.tv ROOMSTATE #shop"), Err(ParseLineError("room-id")));

@@ -5,7 +5,7 @@ use crate::domain::calling::find_call;
 use crate::domain::id::AccountId;
 use crate::domain::message::ChatMessage;
 use crate::domain::prefix::Prefix;
-use crate::twitch::irc::event::{Heard, parse_any, parse_line};
+use crate::twitch::irc::event::{ParsedLine, parse_any, parse_line};
 
 const ACCOUNT: &str = "twitchy";
 
@@ -53,7 +53,7 @@ fn check(line: &str) -> Option<bool> {
     assert_eq!(parse_line(line, &bot), parse_any(line, &bot), "{line}");
     let filter = filter();
     let talk = filter.find_talk(line)?;
-    let Ok(Heard::Message(message)) = parse_any(line, &bot) else { panic!("talk, and no message: {line}") };
+    let Ok(ParsedLine::Message(message)) = parse_any(line, &bot) else { panic!("talk, and no message: {line}") };
     assert!(!is_call(&message), "a call is passed over: {line}");
     let shown = if talk.display_name.trim().is_empty() { talk.login } else { talk.display_name };
     let kept = (talk.channel, talk.chatter, talk.login, shown, talk.is_shared_copy);
@@ -207,7 +207,7 @@ proptest! {
     #[test]
     fn talk_does_not_reach_the_parser(text in text(), is_reply: bool) {
         let line = line(if is_reply { REPLY } else { "" }, 1000, &text);
-        if let Ok(Heard::Message(message)) = parse_line(&line, &bot_named(ACCOUNT)) {
+        if let Ok(ParsedLine::Message(message)) = parse_line(&line, &bot_named(ACCOUNT)) {
             prop_assert_eq!(check(&line).is_some(), !is_call(&message));
         }
     }

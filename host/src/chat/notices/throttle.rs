@@ -11,14 +11,14 @@ const MOST_KEYS: NonZeroUsize = NonZeroUsize::new(8192).expect("8192 is not zero
 
 /// When each key was last said.
 #[derive(Debug)]
-pub(super) struct Seldom<K: Hash + Eq> {
+pub(super) struct Throttle<K: Hash + Eq> {
     every: Duration,
     last_at: LruCache<K, Instant>,
 }
 
-impl<K: Hash + Eq> Seldom<K> {
-    pub(super) fn new(every: Duration) -> Seldom<K> {
-        Seldom { every, last_at: LruCache::new(MOST_KEYS) }
+impl<K: Hash + Eq> Throttle<K> {
+    pub(super) fn new(every: Duration) -> Throttle<K> {
+        Throttle { every, last_at: LruCache::new(MOST_KEYS) }
     }
 
     /// Whether `key` may be said now. If so, it counts as said.
@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn each_key_is_said_once_in_a_while() {
-        let (mut apologies, now) = (Seldom::new(Duration::from_secs(60)), Instant::now());
+        let (mut apologies, now) = (Throttle::new(Duration::from_secs(60)), Instant::now());
         let mut apologise = |channel: u64, seconds| apologies.try_take(channel, now + Duration::from_secs(seconds));
         assert!(apologise(1, 0));
         assert!(!apologise(1, 1));
@@ -49,11 +49,11 @@ mod tests {
 
     #[test]
     fn remembered_keys_are_bounded() {
-        let (mut seldom, now) = (Seldom::new(Duration::from_secs(60)), Instant::now());
+        let (mut throttle, now) = (Throttle::new(Duration::from_secs(60)), Instant::now());
         for key in 0..=MOST_KEYS.get() {
-            assert!(seldom.try_take(key, now));
+            assert!(throttle.try_take(key, now));
         }
-        assert_eq!(seldom.last_at.len(), MOST_KEYS.get());
-        assert!(!seldom.try_take(MOST_KEYS.get(), now));
+        assert_eq!(throttle.last_at.len(), MOST_KEYS.get());
+        assert!(!throttle.try_take(MOST_KEYS.get(), now));
     }
 }

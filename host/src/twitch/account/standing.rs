@@ -36,7 +36,7 @@ pub(crate) struct ModeChange {
 
 /// An account's standing in a room together with the room's modes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Footing {
+pub(crate) struct RoomStanding {
     pub(crate) standing: Standing,
     pub(crate) modes: RoomModes,
 }
@@ -63,10 +63,10 @@ impl ModeChange {
     }
 }
 
-impl Footing {
+impl RoomStanding {
     /// Whether the modes let a text through. Moderators are above every mode, VIPs above all but emote-only.
     pub(crate) fn may_talk(&self) -> bool {
-        let Footing { standing, modes } = self;
+        let RoomStanding { standing, modes } = self;
         let passes_emote_only = standing.is_moderator || !modes.emote_only;
         let passes_subscribers_only = standing.is_privileged || standing.is_subscriber || !modes.subscribers_only;
         passes_emote_only && passes_subscribers_only
@@ -92,7 +92,7 @@ mod tests {
         let emote_only = RoomModes { emote_only: true, ..RoomModes::default() };
         let subscribers_only = RoomModes { subscribers_only: true, ..RoomModes::default() };
         let who_talks =
-            |modes| [NOBODY, SUBSCRIBER, VIP, MODERATOR].map(|standing| Footing { standing, modes }.may_talk());
+            |modes| [NOBODY, SUBSCRIBER, VIP, MODERATOR].map(|standing| RoomStanding { standing, modes }.may_talk());
         assert_eq!(who_talks(RoomModes::default()), [true; 4]);
         assert_eq!(who_talks(emote_only), [false, false, false, true]);
         assert_eq!(who_talks(subscribers_only), [false, true, true, true]);

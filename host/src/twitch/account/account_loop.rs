@@ -26,7 +26,7 @@ const FIRST_TOKEN_DELAY: Duration = Duration::from_secs(10);
 const LONGEST_TOKEN_DELAY: Duration = Duration::from_secs(5 * 60);
 
 /// Keeps one account online.
-pub(crate) struct Connecting {
+pub(crate) struct AccountLoop {
     account: Account,
     session: Box<dyn Session>,
     credentials: Arc<dyn Credentials>,
@@ -36,22 +36,22 @@ pub(crate) struct Connecting {
     paused: watch::Receiver<bool>,
 }
 
-impl Connecting {
+impl AccountLoop {
     /// While `paused` is true the account has no session.
-    pub(crate) fn new(account: Account, session: Box<dyn Session>, paused: watch::Receiver<bool>) -> Connecting {
+    pub(crate) fn new(account: Account, session: Box<dyn Session>, paused: watch::Receiver<bool>) -> AccountLoop {
         let credentials = account.shared.credentials.clone();
         let backoff = Backoff::new(FIRST_DELAY, LONGEST_DELAY);
-        Connecting { account, session, credentials, backoff, refused: None, paused }
+        AccountLoop { account, session, credentials, backoff, refused: None, paused }
     }
 
     /// Runs until `stop`; then sends the waiting messages for a bounded time and closes.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
-        while self.live_unpaused(&stop).await.is_some() {}
+        while self.run_unpaused(&stop).await.is_some() {}
         self.account.end(Instant::now());
     }
 
     /// Runs one session while the account is not paused, up to its end or the next pause. `None`: the host is stopping.
-    async fn live_unpaused(&mut self, stop: &CancellationToken) -> Option<()> {
+    async fn run_unpaused(&mut self, stop: &CancellationToken) -> Option<()> {
         let mut paused = self.paused.clone();
         if *paused.borrow_and_update() {
             self.account.change_phase(Phase::Paused, None, None);
@@ -60,14 +60,14 @@ impl Connecting {
         tokio::select! {
             biased;
             () = until(&mut paused, true) => {}
-            lived = self.live_once(stop) => return lived,
+            lived = self.run_session(stop) => return lived,
         }
         self.account.start_over(Instant::now());
         Some(())
     }
 
     /// One session from the token to its loss, and the delay after it. `None`: the host is stopping.
-    async fn live_once(&mut self, stop: &CancellationToken) -> Option<()> {
+    async fn run_session(&mut self, stop: &CancellationToken) -> Option<()> {
         let token = self.find_token(stop).await?;
         let lost = self.session.serve(&mut self.account, &token, stop).await.err()?;
         let now = Instant::now();

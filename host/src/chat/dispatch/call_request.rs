@@ -12,7 +12,7 @@ use crate::domain::role::Role;
 use crate::domain::trace::{Trace, TraceParent};
 
 /// A request to call a module, from chat or over HTTP.
-pub(super) struct Ask {
+pub(super) struct CallRequest {
     pub(super) id: InvocationId,
     pub(super) called: Called,
     pub(super) chatter: Chatter,
@@ -28,12 +28,12 @@ pub(super) struct Ask {
     pub(super) is_dry_run: bool,
     /// The caller's own step in a trace.
     pub(super) traced_below: Option<TraceParent>,
-    pub(super) to: Address,
+    pub(super) to: ReplyTarget,
 }
 
 /// Where the answer goes.
 #[derive(Clone, Debug)]
-pub(super) struct Address {
+pub(super) struct ReplyTarget {
     /// `None` if the account has never logged in, so it cannot answer in chat yet.
     pub(super) account: Option<AccountId>,
     pub(super) channel_id: ChannelId,
@@ -46,10 +46,10 @@ pub(super) struct Address {
     pub(super) trace: Trace,
 }
 
-impl Ask {
-    pub(super) fn of(message: ChatMessage, routed: Routed, module: &ModuleName, asked_at: Instant) -> Ask {
+impl CallRequest {
+    pub(super) fn of(message: ChatMessage, routed: Routed, module: &ModuleName, asked_at: Instant) -> CallRequest {
         let chatter = message.chatter;
-        Ask {
+        CallRequest {
             id: InvocationId { origin: Origin::Chat, id: message.id.0.clone() },
             called: Called::Command,
             by: Actor::Chatter { id: chatter.id, login: chatter.login.clone() },
@@ -61,7 +61,7 @@ impl Ask {
             received_at: message.received_at,
             is_dry_run: false,
             traced_below: None,
-            to: Address {
+            to: ReplyTarget {
                 account: Some(message.account),
                 channel_id: message.channel_id,
                 channel_login: message.channel_login,
@@ -76,7 +76,7 @@ impl Ask {
     }
 }
 
-impl Address {
+impl ReplyTarget {
     pub(super) fn outgoing(&self, reply: Reply) -> Option<OutgoingMessage> {
         Some(OutgoingMessage {
             account: self.account?,

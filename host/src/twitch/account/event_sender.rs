@@ -15,7 +15,7 @@ const STALLED_FOR: Duration = Duration::from_secs(1);
 
 /// The sending side of the event queue.
 #[derive(Debug)]
-pub(crate) struct Inbox {
+pub(crate) struct EventSender {
     events: mpsc::Sender<Event>,
     /// The event that found the queue full, and until when it may wait for room.
     held: Option<(Event, Instant)>,
@@ -28,7 +28,7 @@ pub(crate) struct Inbox {
     pub(crate) passed: u64,
 }
 
-impl Inbox {
+impl EventSender {
     pub(crate) fn new(events: mpsc::Sender<Event>) -> Self {
         Self { events, held: None, is_stalled: false, is_closed: false, dropped: 0, passed: 0 }
     }
@@ -99,21 +99,21 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_stall_holds_for_a_second_and_then_drops_until_the_queue_moves() {
         let (sender, mut receiver) = mpsc::channel(1);
-        let (mut inbox, start) = (Inbox::new(sender), Instant::now());
-        inbox.offer(event(1), start);
-        inbox.offer(event(2), start);
-        assert!(inbox.is_full());
-        inbox.settle().await;
-        assert_eq!((start.elapsed(), inbox.dropped, inbox.is_full()), (STALLED_FOR, 1, false));
-        inbox.offer(event(3), Instant::now());
-        assert_eq!((inbox.dropped, inbox.is_full()), (2, false), "a stalled queue holds nobody up a second time");
+        let (mut events, start) = (EventSender::new(sender), Instant::now());
+        events.offer(event(1), start);
+        events.offer(event(2), start);
+        assert!(events.is_full());
+        events.settle().await;
+        assert_eq!((start.elapsed(), events.dropped, events.is_full()), (STALLED_FOR, 1, false));
+        events.offer(event(3), Instant::now());
+        assert_eq!((events.dropped, events.is_full()), (2, false), "a stalled queue holds nobody up a second time");
         assert_eq!(receiver.recv().await, Some(event(1)));
-        inbox.offer(event(4), Instant::now());
-        inbox.offer(event(5), Instant::now());
-        assert!(inbox.is_full(), "it moved, and the next stall is a new one");
+        events.offer(event(4), Instant::now());
+        events.offer(event(5), Instant::now());
+        assert!(events.is_full(), "it moved, and the next stall is a new one");
         assert_eq!(receiver.recv().await, Some(event(4)));
-        inbox.settle().await;
+        events.settle().await;
         assert_eq!(receiver.recv().await, Some(event(5)));
-        assert_eq!(inbox.dropped, 2);
+        assert_eq!(events.dropped, 2);
     }
 }

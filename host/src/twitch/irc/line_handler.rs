@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::answers::Answers;
 use super::command::Command;
-use super::event::{self, Heard};
+use super::event::{self, ParsedLine};
 use super::line::{Filter, Talk};
 use crate::domain::account::BotAccount;
 use crate::domain::ports::Prefixes;
@@ -14,7 +14,7 @@ use crate::domain::tally::Tally;
 use crate::twitch::account::Account;
 
 /// Processes the lines of one connection.
-pub(super) struct Hearing<'s> {
+pub(super) struct LineHandler<'s> {
     filter: Filter<'s>,
     /// Counts the messages that call no command.
     tally: &'s Tally,
@@ -24,13 +24,13 @@ pub(super) struct Hearing<'s> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct MustReconnect;
 
-impl<'s> Hearing<'s> {
-    pub(super) fn new(bot: BotAccount, prefixes: &'s dyn Prefixes, tally: &'s Tally) -> Hearing<'s> {
-        Hearing { filter: Filter::new(bot, prefixes), tally }
+impl<'s> LineHandler<'s> {
+    pub(super) fn new(bot: BotAccount, prefixes: &'s dyn Prefixes, tally: &'s Tally) -> LineHandler<'s> {
+        LineHandler { filter: Filter::new(bot, prefixes), tally }
     }
 
     /// Processes a line and returns the command to answer with, if any. Bytes that are not UTF-8 become U+FFFD.
-    pub(super) fn hear(
+    pub(super) fn handle_line(
         &self,
         line: &[u8],
         account: &mut Account,
@@ -47,22 +47,26 @@ impl<'s> Hearing<'s> {
             return Ok(None);
         };
         match heard {
-            Heard::Message(message) => account.hear(message, now),
-            Heard::Ping(text) => return Ok(Some(Command::Pong(text))),
-            Heard::Reconnect => return Err(MustReconnect),
-            Heard::Room { channel, id, change } => account.report_room(&channel, id, change, now),
+            ParsedLine::Message(message) => account.handle_message(message, now),
+            ParsedLine::Ping(text) => return Ok(Some(Command::Pong(text))),
+            ParsedLine::Reconnect => return Err(MustReconnect),
+            ParsedLine::Room { channel, id, change } => account.report_room(&channel, id, change, now),
             // A refused JOIN has the same msg-ids; no message of ours is in flight to that room then.
-            Heard::Refused { channel, refusal } => {
+            ParsedLine::Refused { channel, refusal } => {
                 account.report_refused(&channel, answers.take(&channel), refusal, now);
             }
-            Heard::Standing { channel, standing, is_receipt } => {
+            ParsedLine::Standing { channel, standing, is_receipt } => {
                 account.report_standing(&channel, standing, now);
                 if let Some(ticket) = is_receipt.then(|| answers.take(&channel)).flatten() {
                     account.report_delivered(ticket, now);
                 }
             }
-            Heard::Left { channel } => account.report_left(&channel, now),
-            Heard::Welcome(_) | Heard::Identity(_) | Heard::LoginRefused | Heard::CapabilityRefused | Heard::Other => {}
+            ParsedLine::Left { channel } => account.report_left(&channel, now),
+            ParsedLine::Welcome(_)
+            | ParsedLine::Identity(_)
+            | ParsedLine::LoginRefused
+            | ParsedLine::CapabilityRefused
+            | ParsedLine::Other => {}
         }
         Ok(None)
     }
