@@ -15,7 +15,7 @@ use tests::guests;
 use twitchy::domain::manifest::{Manifest, SizeClass};
 use twitchy::modules::publish::{Admitted, Runtime};
 use twitchy::sandbox::compile::compiler::Uploader;
-use twitchy::sandbox::compile::workshop::Upload;
+use twitchy::sandbox::compile::parts::Upload;
 use twitchy::testing::{call, channel};
 
 /// The component with a comment section that changes its digest.

@@ -66,8 +66,8 @@ pub struct Admission {
     pools: Pools,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    /// Notified when a call ends or is dropped; wakes [`Admission::room`].
-    left: Notify,
+    /// Notified when a call ends or is dropped; wakes [`Admission::wait_for_room`].
+    call_ended: Notify,
     credit: Mutex<CpuCredit<(ChannelId, ModuleName)>>,
 }
 
@@ -122,16 +122,16 @@ impl Admission {
             pools: Pools::start(config.threads)?,
             clock,
             state: Mutex::new(State { queue: Queue::new(small, large), is_starting: false }),
-            left: Notify::new(),
+            call_ended: Notify::new(),
             credit: Mutex::new(CpuCredit::new(config.credit, config.credit_window)),
         }))
     }
 
     /// Waits while 1,024 calls are younger than a second. Only one task may wait here, because only one is woken.
-    pub async fn room(&self) {
+    pub async fn wait_for_room(&self) {
         while let Some(wait) = self.find_wait() {
             // A timeout only means that it is time to check again.
-            tokio::time::timeout(wait, self.left.notified()).await.ok();
+            tokio::time::timeout(wait, self.call_ended.notified()).await.ok();
         }
     }
 
@@ -145,7 +145,7 @@ impl Admission {
         Some(Entry { admission: Arc::clone(self), number, claim, is_started: false })
     }
 
-    /// [`Admission::enter`], but `None` also if [`Admission::room`] would wait.
+    /// [`Admission::enter`], but `None` also if [`Admission::wait_for_room`] would wait.
     pub fn try_enter(self: &Arc<Self>, claim: Claim) -> Option<Entry> {
         if self.find_wait().is_some() { None } else { self.enter(claim) }
     }
@@ -176,7 +176,7 @@ impl Admission {
         // The block unlocks the queue before the job runs.
         while let Some(job) = { self.state().queue.take_late(now) } {
             job(false);
-            self.left.notify_one();
+            self.call_ended.notify_one();
         }
         self.start_jobs(self.state());
     }
@@ -247,13 +247,13 @@ impl Entry {
         self,
         call: impl FnOnce(Option<Permit>) -> F + Send + 'static,
     ) -> impl Future<Output = Result<T, RunTaskError>> {
-        let (tell, told) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         let admission = Arc::clone(&self.admission);
         self.start(move |permit| {
             let call = call(permit);
-            async move { drop(tell.send(call.await)) }
+            async move { drop(sender.send(call.await)) }
         });
-        async move { admission.pools.result_of(told).await }
+        async move { admission.pools.result_of(receiver).await }
     }
 }
 
@@ -261,7 +261,7 @@ impl Drop for Entry {
     fn drop(&mut self) {
         if !self.is_started {
             self.admission.state().queue.forget(self.number, self.claim);
-            self.admission.left.notify_one();
+            self.admission.call_ended.notify_one();
         }
     }
 }
@@ -323,6 +323,6 @@ impl Drop for Permit {
         }
         state.queue.leave(self.number, self.claim);
         self.admission.start_jobs(state);
-        self.admission.left.notify_one();
+        self.admission.call_ended.notify_one();
     }
 }

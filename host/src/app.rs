@@ -65,7 +65,7 @@ mod used_limits;
 mod wanted;
 pub mod watching;
 
-use accounts::{KeptIds, Roster, run_status_lines};
+use accounts::{Roster, StoredIds, run_status_lines};
 use chat_thread::ChatThread;
 use data_dir::open_store;
 use orders::Orders;
@@ -82,7 +82,7 @@ const EVENTS: usize = 4096;
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 
 /// Dependencies that the operator cannot configure, and that differ between the bot, the demo and tests.
-pub struct Surroundings {
+pub struct Dependencies {
     pub clock: Arc<dyn Clock>,
     pub credentials: Arc<dyn Credentials>,
     pub new_channels: NewChannelRules,
@@ -115,10 +115,10 @@ pub struct App {
     connected: Tasks,
     stop_connections: CancellationToken,
     /// Reports the host's state as long as there are connections.
-    telling: Tasks,
-    stop_telling: CancellationToken,
+    reporting: Tasks,
+    stop_reporting: CancellationToken,
     /// Tasks that end with the store.
-    keeping: Tasks,
+    storing: Tasks,
     /// The thread of `answering` and of the accounts' connections.
     chat_thread: ChatThread,
 }
@@ -126,9 +126,9 @@ pub struct App {
 impl App {
     /// # Errors
     /// For the operator to read: about the folder, the database, the engine or a bundled module.
-    pub async fn start(config: Config, surroundings: Surroundings) -> anyhow::Result<App> {
-        let Surroundings { clock, credentials, new_channels, join_policy, twitch_counts_on, cache_dir, lost_log_lines } =
-            surroundings;
+    pub async fn start(config: Config, dependencies: Dependencies) -> anyhow::Result<App> {
+        let Dependencies { clock, credentials, new_channels, join_policy, twitch_counts_on, cache_dir, lost_log_lines } =
+            dependencies;
         let server = Server::new(config.twitch.irc_server.clone(), environment::find_authorities())
             .context("cannot speak TLS")?;
         let store = Arc::new(open_store(&config.data_dir, clock.clone())?);
@@ -143,7 +143,7 @@ impl App {
         warn_of_left(&listed, &config.channels);
         let wanted = Arc::new(Wanted::new(store.clone(), setup.clone()));
         let (events, events_out) = mpsc::channel(EVENTS);
-        let ids = Arc::new(KeptIds { store: store.clone(), setup: setup.clone() });
+        let ids = Arc::new(StoredIds { store: store.clone(), setup: setup.clone() });
         let (own_messages, limits, drain_within) = (Arc::default(), config.limits.clone(), DRAIN_WITHIN);
         let shared = Shared { credentials, ids, events, own_messages, limits, drain_within };
         let chat_thread = ChatThread::start().context("cannot start the thread of chat")?;
@@ -165,9 +165,9 @@ impl App {
             stop_answering: CancellationToken::new(),
             connected: Tasks::default(),
             stop_connections: CancellationToken::new(),
-            telling: Tasks::default(),
-            stop_telling: CancellationToken::new(),
-            keeping: Tasks::default(),
+            reporting: Tasks::default(),
+            stop_reporting: CancellationToken::new(),
+            storing: Tasks::default(),
             chat_thread,
         };
         app.start_keeping(changes);
@@ -186,17 +186,17 @@ impl App {
     }
 
     fn start_keeping(&mut self, changes: broadcast::Receiver<Login>) {
-        self.keeping.start("wanted channels", self.wanted.clone().run(changes));
+        self.storing.start("wanted channels", self.wanted.clone().run(changes));
         let store = self.host.store.clone();
-        self.keeping.start("store", async move { store.stopped().await });
-        self.keeping.start("trials", trials::run_trials(self.host.store.clone(), self.host.sandbox.clone()));
+        self.storing.start("store", async move { store.stopped().await });
+        self.storing.start("trials", trials::run_trials(self.host.store.clone(), self.host.sandbox.clone()));
     }
 
     async fn start_accounts(&mut self, accounts: &[AccountConfig]) -> anyhow::Result<()> {
         self.roster.add(&self.accounts, accounts).await?;
         self.connected.start("accounts", self.accounts.clone().run(self.stop_connections.clone()));
-        let lines = run_status_lines(self.accounts.clone(), self.host.telemetry.clone(), self.stop_telling.clone());
-        self.telling.start("status lines", lines);
+        let lines = run_status_lines(self.accounts.clone(), self.host.telemetry.clone(), self.stop_reporting.clone());
+        self.reporting.start("status lines", lines);
         Ok(())
     }
 
@@ -213,14 +213,14 @@ impl App {
         let Some(exporter) = exporter else { return };
         let telemetry = self.host.telemetry.clone();
         let note = move |fate, traces| telemetry.note_traces(fate, traces);
-        self.telling.start("traces", exporter.run(note, self.stop_telling.clone()));
+        self.reporting.start("traces", exporter.run(note, self.stop_reporting.clone()));
     }
 
     fn start_status_socket(&mut self, socket: Option<StatusSocket>) {
         let Some(socket) = socket else { return };
         let orders = Orders { observer: self.observer(), api: self.address };
-        let answering = socket.run(Arc::new(orders), self.stop_telling.clone());
-        self.telling.start("status socket", answering);
+        let answering = socket.run(Arc::new(orders), self.stop_reporting.clone());
+        self.reporting.start("status socket", answering);
     }
 
     /// Reads this host's metrics whenever they are requested.
@@ -260,8 +260,8 @@ impl App {
             name = self.serving.next_end() => name,
             name = self.answering.next_end() => name,
             name = self.connected.next_end() => name,
-            name = self.telling.next_end() => name,
-            name = self.keeping.next_end() => name,
+            name = self.reporting.next_end() => name,
+            name = self.storing.next_end() => name,
         }
     }
 
@@ -277,12 +277,12 @@ impl App {
         self.connected.finish().await;
         self.accounts.finish().await;
         self.roster.save_uses(&self.accounts).await;
-        self.stop_telling.cancel();
-        self.telling.finish().await;
+        self.stop_reporting.cancel();
+        self.reporting.finish().await;
         self.host.sandbox.shut_down().await;
         self.host.store.close().await.context("cannot close the database")?;
         // Aborts the trials. The other tasks wait for the store and its changes, so they have ended with it.
-        drop(self.keeping);
+        drop(self.storing);
         info!("stopped");
         Ok(())
     }

@@ -19,7 +19,7 @@ use crate::domain::ports::{Clock, SoleProcess, Tenure};
 use crate::joining::{JoinPolicy, Joining};
 use crate::sandbox::Sandbox;
 use crate::sandbox::compile::compiler::CompilerProgram;
-use crate::sandbox::compile::workshop::Workshop;
+use crate::sandbox::compile::parts::CompileParts;
 use crate::sandbox::run::error::StartSandboxError;
 use crate::sandbox::web::client::WebClient;
 use crate::sandbox::world::World;
@@ -32,7 +32,7 @@ use crate::vault::secrets::StoredSecrets;
 use clock::ManualClock;
 
 /// The parts that a bench can vary.
-pub struct Terms {
+pub struct BenchOptions {
     pub clock: Arc<dyn Clock>,
     pub tenure: Arc<dyn Tenure>,
     pub limits: SandboxConfig,
@@ -46,9 +46,9 @@ pub struct Terms {
 }
 
 /// A clock that stands still, production limits, and channels where all modules are on.
-impl Default for Terms {
-    fn default() -> Terms {
-        Terms {
+impl Default for BenchOptions {
+    fn default() -> BenchOptions {
+        BenchOptions {
             clock: Arc::<ManualClock>::default(),
             tenure: Arc::new(SoleProcess),
             limits: SandboxConfig::default(),
@@ -62,20 +62,20 @@ impl Default for Terms {
 }
 
 /// The parts that answer modules' calls, without any module.
-pub struct Ground {
+pub struct BenchHost {
     pub world: Arc<World>,
     pub sealer: Arc<Sealer>,
     /// Deleted, with everything in it, on drop.
     pub folder: TempDir,
 }
 
-impl Ground {
+impl BenchHost {
     /// Opens an empty store.
     ///
     /// # Errors
     /// If no database can be created in the folder for temporary files.
-    pub fn open(terms: Terms) -> Result<Ground, OpenStoreError> {
-        let Terms { clock, tenure, limits, new_channels, join_policy, capacity, outside, web } = terms;
+    pub fn open(options: BenchOptions) -> Result<BenchHost, OpenStoreError> {
+        let BenchOptions { clock, tenure, limits, new_channels, join_policy, capacity, outside, web } = options;
         let folder = quick_folder();
         let store = Arc::new(Store::open(&folder.path().join("twitchy.sqlite"), Arc::clone(&clock), tenure)?);
         let sealer = Arc::new(Sealer::new(folder.path(), &[]));
@@ -90,20 +90,20 @@ impl Ground {
             clock,
             limits,
         };
-        Ok(Ground { world: Arc::new(world), sealer, folder })
+        Ok(BenchHost { world: Arc::new(world), sealer, folder })
     }
 
     /// The parts that compile and keep this bench's uploads, with artefacts in `cache_dir`.
     ///
     /// # Errors
     /// If the folder of uploads cannot be created.
-    pub fn workshop(&self, cache_dir: &Path, compiler: CompilerProgram) -> std::io::Result<Workshop> {
+    pub fn compile_parts(&self, cache_dir: &Path, compiler: CompilerProgram) -> std::io::Result<CompileParts> {
         let components = Arc::new(Components::open(&self.folder.path().join("modules"))?);
-        Ok(Workshop { cache_dir: cache_dir.to_owned(), components, compiler })
+        Ok(CompileParts { cache_dir: cache_dir.to_owned(), components, compiler })
     }
 
-    pub fn start_sandbox(&self, workshop: Workshop) -> Result<Arc<Sandbox>, StartSandboxError> {
-        Ok(Arc::new(Sandbox::start(&self.world.limits, workshop, Arc::clone(&self.world))?))
+    pub fn start_sandbox(&self, parts: CompileParts) -> Result<Arc<Sandbox>, StartSandboxError> {
+        Ok(Arc::new(Sandbox::start(&self.world.limits, parts, Arc::clone(&self.world))?))
     }
 }
 

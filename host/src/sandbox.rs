@@ -67,13 +67,13 @@ use crate::modules::publish::{Admitted, Runtime};
 use crate::store::host::components::Components;
 use call::{Answer, Call, InvokeError, Invoked};
 use compile::error::CompileError;
+use compile::parts::{CompileParts, Upload};
 use compile::registry::Registry;
 use compile::registry::counts::RegistryCounts;
 use compile::registry::offered::UnloadableModule;
-use compile::workshop::{Upload, Workshop};
 use invoke::Invoker;
 use run::error::StartSandboxError;
-use run::limits::Walls;
+use run::limits::InstanceLimits;
 use world::World;
 
 /// Everything that runs guests.
@@ -86,9 +86,9 @@ pub struct Sandbox {
 
 impl Sandbox {
     /// Builds the engine of the small modules, and starts admission and the guests' threads.
-    pub fn start(config: &SandboxConfig, workshop: Workshop, world: Arc<World>) -> Result<Sandbox, StartSandboxError> {
-        let components = Arc::clone(&workshop.components);
-        let registry = Arc::new(Registry::start(config, workshop, Arc::clone(&world.clock))?);
+    pub fn start(config: &SandboxConfig, parts: CompileParts, world: Arc<World>) -> Result<Sandbox, StartSandboxError> {
+        let components = Arc::clone(&parts.components);
+        let registry = Arc::new(Registry::start(config, parts, Arc::clone(&world.clock))?);
         registry.report_to(world.telemetry.clone());
         let admission = Admission::start(config, Arc::clone(&world.clock)).map_err(StartSandboxError::Runtime)?;
         let invoker = Arc::new(Invoker::new(registry, world, config));
@@ -131,7 +131,7 @@ impl Sandbox {
     /// If this host does not allow the class.
     pub fn find_upload_limit(&self, size: SizeClass) -> Result<usize, CompileError> {
         let is_allowed = size == SizeClass::Small || self.allows_large;
-        if is_allowed { Ok(Walls::of(size).component_bytes) } else { Err(CompileError::SizeClass) }
+        if is_allowed { Ok(InstanceLimits::of(size).component_bytes) } else { Err(CompileError::SizeClass) }
     }
 
     /// Where the bytes of uploads are kept.
@@ -207,8 +207,8 @@ impl Runtime for Sandbox {
         self.invoker.registry.offer(manifest)
     }
 
-    fn forget(&self, digest: &ModuleDigest) {
-        self.invoker.registry.forget(digest);
+    fn remove_module(&self, digest: &ModuleDigest) {
+        self.invoker.registry.remove_module(digest);
     }
 }
 

@@ -21,7 +21,7 @@ use crate::domain::ports::Moment;
 use crate::domain::report::{Report, Transition};
 use crate::domain::trace::{Trace, TraceParent, TraceSubject};
 
-mod known;
+mod bounded;
 pub mod lines;
 pub mod listening;
 pub mod log_queue;
@@ -30,12 +30,12 @@ pub mod otlp;
 pub mod reading;
 pub mod texts;
 
-use lines::{Admission, LineLevel, LinePage, LineSource, Lines};
+use lines::{LineLevel, LinePage, LineSource, Lines, LogAdmission};
 use listening::Listening;
 use metrics::Metrics;
 use otlp::{Exporter, OpenExporterError, Tracer};
 use reading::Reading;
-use texts::{SaidText, Texts};
+use texts::{CallText, Texts};
 
 /// Events that a slow listener may lag behind. It is told how many it missed.
 const EVENTS: usize = 1024;
@@ -136,7 +136,7 @@ impl Telemetry {
     }
 
     /// The texts of the channel's calls from now on. Only for those who may read that channel's chat.
-    pub fn listen_to_texts(&self, channel: ChannelId) -> Listening<SaidText> {
+    pub fn listen_to_texts(&self, channel: ChannelId) -> Listening<CallText> {
         self.texts.listen(channel)
     }
 
@@ -146,10 +146,10 @@ impl Telemetry {
     }
 
     /// Keeps the escaped lines that a guest logged in one call. Returns whether the process's log may have them too.
-    pub fn note_lines(&self, source: LineSource, lines: &[(LineLevel, &str)], now: Instant) -> Admission {
+    pub fn note_lines(&self, source: LineSource, lines: &[(LineLevel, &str)], now: Instant) -> LogAdmission {
         let count = lines.len() as u64;
         let admission = self.lines.keep_and_admit(source, lines, now);
-        self.metrics.note_lines(count, admission == Admission::LeftOut);
+        self.metrics.note_lines(count, admission == LogAdmission::LeftOut);
         admission
     }
 

@@ -8,7 +8,7 @@ use twitchy::domain::role::Role;
 use twitchy::sandbox::call::InvokeError;
 use twitchy::telemetry::HostEvent;
 use twitchy::telemetry::lines::LineLevel;
-use twitchy::telemetry::listening::{Heard as Listened, Listening};
+use twitchy::telemetry::listening::{Listening, Received as Listened};
 use twitchy::transcript::Heard;
 
 use super::calls::call;

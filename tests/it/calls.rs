@@ -16,7 +16,7 @@ use twitchy::sandbox::call::InvokeError;
 use twitchy::setup::changing::ChangeSetupError;
 use twitchy::setup::channel::ChannelSetup;
 use twitchy::telemetry::HostEvent;
-use twitchy::telemetry::listening::Heard as Listened;
+use twitchy::telemetry::listening::Received as Listened;
 use twitchy::testing::chatter;
 
 use crate::harness::{House, channel_id, chatter_id, header, login, message, patient};

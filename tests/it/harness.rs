@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tests::guests;
-use twitchy::bench::{Ground, Terms};
+use twitchy::bench::{BenchHost, BenchOptions};
 use twitchy::chat::dispatch::Dispatch;
 use twitchy::config::{FuseConfig, SandboxConfig};
 use twitchy::domain::audit::{Actor, Stamp};
@@ -34,7 +34,7 @@ pub(crate) use twitchy::testing::login;
 
 pub(crate) use crate::limits::patient;
 pub(crate) use crate::manual_tenure::ManualTenure;
-use crate::workshop::{shared_artefacts, upload, workshop};
+use crate::workshop::{compile_parts, shared_artefacts, upload};
 
 pub(crate) mod bots;
 mod bundled;
@@ -55,7 +55,7 @@ pub(crate) struct House {
     pub(crate) tenure: Arc<ManualTenure>,
     pub(crate) telemetry: Arc<Telemetry>,
     is_closed: bool,
-    pub(crate) ground: Ground,
+    pub(crate) ground: BenchHost,
 }
 
 impl House {
@@ -69,7 +69,7 @@ impl House {
         let wishes = Wishes::of(headers);
         let clock = Arc::new(ManualClock::at(midnight() + wishes.time_of_day));
         let tenure = Arc::new(ManualTenure::default());
-        let ground = Ground::open(Terms {
+        let ground = BenchHost::open(BenchOptions {
             clock: clock.clone(),
             tenure: tenure.clone(),
             limits,
@@ -77,10 +77,10 @@ impl House {
             join_policy: if wishes.is_join_open { JoinPolicy::Open } else { JoinPolicy::Closed },
             capacity: wishes.room.unwrap_or(100),
             outside: wishes.outside.clone(),
-            ..Terms::default()
+            ..BenchOptions::default()
         });
         let ground = ground.expect("it is new");
-        let sandbox = ground.start_sandbox(workshop(&ground, &shared_artefacts())).expect("the sandbox starts");
+        let sandbox = ground.start_sandbox(compile_parts(&ground, &shared_artefacts())).expect("the sandbox starts");
         let dispatch = Arc::new(Dispatch::new(sandbox.clone(), wishes.fuse.clone(), None));
         let World { store, setup, telemetry, .. } = &*ground.world;
         let (store, setup, telemetry) = (store.clone(), setup.clone(), telemetry.clone());

@@ -11,7 +11,7 @@ use tests::load::script::{Pace, Script};
 use tests::load::server::Server;
 use tests::load::{Setting, Stage, bot, ceiling, paced};
 use twitchy::app::credentials::ConfiguredTokens;
-use twitchy::app::{App, Surroundings};
+use twitchy::app::{App, Dependencies};
 use twitchy::config::Config;
 use twitchy::config::load::load_config;
 use twitchy::domain::ports::SystemClock;
@@ -57,7 +57,7 @@ async fn the_host_answers_each_call_of_a_blast_and_of_a_pace() {
     let mut config =
         load_config(&bot::furnish(folder.path(), port, &chat).expect("there is room")).expect("it is sound");
     config.sandbox = patient();
-    let app = App::start(config.clone(), surroundings(&config)).await.expect("the host starts");
+    let app = App::start(config.clone(), dependencies(&config)).await.expect("the host starts");
     let played = tokio::task::spawn_blocking(move || {
         let mut server = Server::accept(&listener, &chat, true, || Ok(()))?;
         server.warm_up(&mut chat)?;
@@ -72,8 +72,8 @@ async fn the_host_answers_each_call_of_a_blast_and_of_a_pace() {
     assert_eq!((paced.calls, paced.lost, paced.wrong, paced.unasked, paced.burns), (10, 0, 0, 0, 1));
 }
 
-fn surroundings(config: &Config) -> Surroundings {
-    Surroundings {
+fn dependencies(config: &Config) -> Dependencies {
+    Dependencies {
         clock: Arc::new(SystemClock),
         credentials: Arc::new(ConfiguredTokens::new(&config.accounts)),
         new_channels: NewChannelRules::Essentials,

@@ -9,7 +9,7 @@ use twitchy::config::FuseConfig;
 use twitchy::domain::audit::{Actor, AuditFilter};
 use twitchy::sandbox::call::InvokeError;
 use twitchy::telemetry::HostEvent;
-use twitchy::telemetry::listening::{Heard, Listening};
+use twitchy::telemetry::listening::{Listening, Received};
 
 use super::calls::{call, claiming};
 use super::harness::{House, channel_id, header, login, patient};
@@ -34,7 +34,7 @@ async fn changes(house: &House, events: &mut Listening<HostEvent>) -> Vec<&'stat
     let mut changes = Vec::new();
     loop {
         match events.next().await {
-            Some(Heard::Event(event)) => match &*event {
+            Some(Received::Event(event)) => match &*event {
                 HostEvent::Module { change, channel, .. } => {
                     assert_eq!(*channel, Some(channel_id(&login("shop"))));
                     changes.push(change.as_str());

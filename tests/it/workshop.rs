@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use twitchy::bench::Ground;
+use twitchy::bench::BenchHost;
 use twitchy::domain::manifest::{Manifest, SizeClass};
 use twitchy::modules::publish::Runtime;
 use twitchy::sandbox::Sandbox;
 use twitchy::sandbox::compile::compiler::{CompilerProgram, Uploader};
 use twitchy::sandbox::compile::error::CompileError;
-use twitchy::sandbox::compile::workshop::{Upload, Workshop};
+use twitchy::sandbox::compile::parts::{CompileParts, Upload};
 
 use crate::limits::NEVER;
 
@@ -20,9 +20,9 @@ pub(crate) fn shared_artefacts() -> PathBuf {
 }
 
 /// Uploads are compiled by the program under test: this process is the test binary and cannot be started as a compiler.
-pub(crate) fn workshop(ground: &Ground, artefacts: &Path) -> Workshop {
+pub(crate) fn compile_parts(ground: &BenchHost, artefacts: &Path) -> CompileParts {
     let compiler = compiler(Path::new(env!("CARGO_BIN_EXE_twitchy_under_test")), NEVER);
-    ground.workshop(artefacts, compiler).expect("there is room for a folder")
+    ground.compile_parts(artefacts, compiler).expect("there is room for a folder")
 }
 
 /// A compiler program, and how long the sandbox waits for it.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use tokio::runtime::{Builder, Runtime};
-use twitchy::bench::{Ground, Terms};
+use twitchy::bench::{BenchHost, BenchOptions};
 use twitchy::domain::account::BotAccount;
 use twitchy::domain::effect::{Committed, Effect, PresenceEffect};
 use twitchy::domain::id::{AccountId, ChannelId};
@@ -25,7 +25,7 @@ pub(crate) struct Channels {
     pub(crate) setup: Arc<Setup>,
     pub(crate) store: Arc<Store>,
     pub(crate) runtime: Runtime,
-    _ground: Ground,
+    _ground: BenchHost,
 }
 
 /// Scattered, as Twitch's ids are.
@@ -48,7 +48,8 @@ impl Channels {
     pub(crate) fn open(count: u64) -> Channels {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let (clock, new_channels) = (Arc::new(SystemClock), NewChannelRules::Essentials);
-        let ground = Ground::open(Terms { clock, new_channels, ..Terms::default() }).expect("it is new");
+        let ground =
+            BenchHost::open(BenchOptions { clock, new_channels, ..BenchOptions::default() }).expect("it is new");
         let (store, setup) = (ground.world.store.clone(), ground.world.setup.clone());
         let want = |number| PresenceEffect::Want { channel: channel(number), account: bot_of(number) };
         let wanted: Vec<Effect> = (0..count).map(|number| Effect::Presence(want(number))).collect();

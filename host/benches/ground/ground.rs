@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use twitchy::bench::{self, Terms};
+use twitchy::bench::{self, BenchOptions};
 use twitchy::config::SandboxConfig;
 use twitchy::domain::id::ChannelId;
 use twitchy::domain::ports::SystemClock;
@@ -29,7 +29,7 @@ fn limits() -> SandboxConfig {
 pub(crate) struct Ground {
     pub(crate) runtime: Runtime,
     pub(crate) sandbox: Arc<Sandbox>,
-    _ground: bench::Ground,
+    _ground: bench::BenchHost,
 }
 
 impl Ground {
@@ -37,11 +37,13 @@ impl Ground {
     pub(crate) fn new(compiled_modules: usize) -> Ground {
         let limits = SandboxConfig { compiled_modules, ..limits() };
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let ground = bench::Ground::open(Terms { clock: Arc::new(SystemClock), limits, ..Terms::default() }).unwrap();
+        let ground =
+            bench::BenchHost::open(BenchOptions { clock: Arc::new(SystemClock), limits, ..BenchOptions::default() })
+                .unwrap();
         let (path, wall) = (env!("CARGO_BIN_EXE_twitchy").into(), Duration::from_secs(600));
-        let workshop =
-            ground.workshop(&ground.folder.path().join("artefacts"), CompilerProgram::Program { path, wall });
-        let sandbox = ground.start_sandbox(workshop.unwrap()).unwrap();
+        let parts =
+            ground.compile_parts(&ground.folder.path().join("artefacts"), CompilerProgram::Program { path, wall });
+        let sandbox = ground.start_sandbox(parts.unwrap()).unwrap();
         Ground { runtime, sandbox, _ground: ground }
     }
 }

@@ -47,7 +47,7 @@ pub(super) struct Pools {
     io: Mutex<Option<Runtime>>,
     /// Closed once all threads have ended.
     threads: Mutex<mpsc::Receiver<()>>,
-    next_alone: AtomicU64,
+    next_background: AtomicU64,
 }
 
 /// The pool that a task runs in.
@@ -64,7 +64,7 @@ pub struct TaskPool {
 enum Group {
     Channel(ChannelId),
     /// A task that is not a call.
-    Alone(u64),
+    Background(u64),
 }
 
 struct Shared {
@@ -102,7 +102,7 @@ impl Pools {
         let shared = Arc::new(Shared { state: Mutex::default(), slow_callers, over: CancellationToken::new() });
         let (alive, ended) = mpsc::channel();
         let pools =
-            Pools { shared, io: Mutex::new(Some(io)), threads: Mutex::new(ended), next_alone: AtomicU64::new(0) };
+            Pools { shared, io: Mutex::new(Some(io)), threads: Mutex::new(ended), next_background: AtomicU64::new(0) };
         for _ in 0..threads {
             pools.start_thread("guest", &alive, Shared::run_fast)?;
         }
@@ -138,20 +138,20 @@ impl Pools {
         &self,
         task: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, RunTaskError> {
-        let (mut tell, told) = oneshot::channel();
-        let group = Group::Alone(self.next_alone.fetch_add(1, Ordering::Relaxed));
+        let (mut sender, receiver) = oneshot::channel();
+        let group = Group::Background(self.next_background.fetch_add(1, Ordering::Relaxed));
         self.start_task(group, true, |_| async move {
-            let result = tokio::select! { result = task => result, () = tell.closed() => return };
-            drop(tell.send(result));
+            let result = tokio::select! { result = task => result, () = sender.closed() => return };
+            drop(sender.send(result));
         });
-        self.result_of(told).await
+        self.result_of(receiver).await
     }
 
     /// The result that a task of these pools sends at its end.
-    pub(super) async fn result_of<T>(&self, told: oneshot::Receiver<T>) -> Result<T, RunTaskError> {
+    pub(super) async fn result_of<T>(&self, receiver: oneshot::Receiver<T>) -> Result<T, RunTaskError> {
         tokio::select! {
             biased;
-            told = told => told.map_err(|_| if self.shared.over.is_cancelled() { RunTaskError::Ended } else { RunTaskError::Panicked }),
+            receiver = receiver => receiver.map_err(|_| if self.shared.over.is_cancelled() { RunTaskError::Ended } else { RunTaskError::Panicked }),
             // Without this, the caller would wait until a task that waits for something else is woken and dropped.
             () = self.shared.over.cancelled() => Err(RunTaskError::Ended),
         }
@@ -363,12 +363,12 @@ mod tests {
             channel: ChannelId,
             task: impl FnOnce(Arc<TaskPool>) -> F,
         ) -> Result<T, RunTaskError> {
-            let (tell, told) = oneshot::channel();
+            let (sender, receiver) = oneshot::channel();
             self.spawn(channel, |pool| {
                 let task = task(pool);
-                async move { drop(tell.send(task.await)) }
+                async move { drop(sender.send(task.await)) }
             });
-            self.result_of(told).await
+            self.result_of(receiver).await
         }
 
         /// The pools in which a call begins, continues and ends; `is_long` makes it use up a tick.
@@ -403,17 +403,17 @@ mod tests {
     #[tokio::test]
     async fn a_short_call_does_not_wait_for_long_ones() {
         let pools = Arc::new(Pools::start(2).unwrap());
-        let (held, (go_on, told)) = (Arc::new(AtomicBool::new(false)), mpsc::channel::<()>());
-        let (mut calls, told) = (tokio::task::JoinSet::new(), Arc::new(Mutex::new(told)));
+        let (held, (go_on, receiver)) = (Arc::new(AtomicBool::new(false)), mpsc::channel::<()>());
+        let (mut calls, receiver) = (tokio::task::JoinSet::new(), Arc::new(Mutex::new(receiver)));
         for channel in 0..10 {
-            let (pools, told, held) = (Arc::clone(&pools), Arc::clone(&told), Arc::clone(&held));
+            let (pools, receiver, held) = (Arc::clone(&pools), Arc::clone(&receiver), Arc::clone(&held));
             let caller = Caller { channel: ChannelId(100 + channel), ..SHOP };
             calls.spawn(async move {
                 let holds_its_thread = |pool: Arc<TaskPool>| async move {
                     pool.slow_down(caller);
                     yield_once().await;
                     held.store(true, Ordering::SeqCst);
-                    told.lock().unwrap().recv().unwrap_err();
+                    receiver.lock().unwrap().recv().unwrap_err();
                 };
                 pools.run(caller.channel, holds_its_thread).await
             });
@@ -455,12 +455,12 @@ mod tests {
     #[tokio::test]
     async fn long_calls_of_a_channel_run_in_the_order_in_which_they_turned_out_long() {
         let pools = Arc::new(Pools::start(1).unwrap());
-        let (go_on, told) = mpsc::channel::<()>();
-        let (order, mut told) = (Arc::new(Mutex::new(Vec::new())), Some(told));
+        let (go_on, receiver) = mpsc::channel::<()>();
+        let (order, mut receiver) = (Arc::new(Mutex::new(Vec::new())), Some(receiver));
         let mut calls = Vec::new();
         for number in 0..5 {
             // The first call holds the slow thread until all others wait for it.
-            let (order, blocks, is_slow) = (Arc::clone(&order), told.take(), Arc::new(Semaphore::new(0)));
+            let (order, blocks, is_slow) = (Arc::clone(&order), receiver.take(), Arc::new(Semaphore::new(0)));
             let (pools, has_begun) = (Arc::clone(&pools), Arc::clone(&is_slow));
             calls.push(tokio::spawn(async move {
                 let task = |pool: Arc<TaskPool>| async move {

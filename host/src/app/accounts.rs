@@ -33,12 +33,12 @@ impl Outboxes for Accounts {
 }
 
 /// Stores an account's id, and reloads the set-ups that name the account.
-pub(super) struct KeptIds {
+pub(super) struct StoredIds {
     pub(super) store: Arc<Store>,
     pub(super) setup: Arc<Setup>,
 }
 
-impl AccountIds for KeptIds {
+impl AccountIds for StoredIds {
     fn learn_account(&self, login: Login, id: AccountId) -> LearningAccount<'_> {
         Box::pin(async move {
             let account = BotAccount { login: login.clone(), id: Some(id) };
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
     use crate::app::credentials::ConfiguredTokens;
     use crate::telemetry::HostEvent;
-    use crate::telemetry::listening::Heard;
+    use crate::telemetry::listening::Received;
     use crate::twitch::account::session::{self, Serving};
     use crate::twitch::account::{Account, Shared};
 
@@ -186,7 +186,7 @@ mod tests {
         sleep(Duration::from_secs(1)).await;
         for state in ["no_token", "stopped", "no_token"] {
             let event = HostEvent::Connection { account: "mybot".into(), state };
-            assert_eq!(heard.next().await, Some(Heard::Event(Arc::new(event))));
+            assert_eq!(heard.next().await, Some(Received::Event(Arc::new(event))));
         }
     }
 }

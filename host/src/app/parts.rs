@@ -21,7 +21,7 @@ use crate::modules::publish::Publisher;
 use crate::modules::versions::Versions;
 use crate::sandbox::Sandbox;
 use crate::sandbox::compile::compiler::CompilerProgram;
-use crate::sandbox::compile::workshop::Workshop;
+use crate::sandbox::compile::parts::CompileParts;
 use crate::sandbox::web::client::WebClient;
 use crate::sandbox::world::World;
 use crate::setup::Setup;
@@ -74,11 +74,12 @@ impl Foundation {
             limits: config.sandbox.clone(),
             telemetry,
         };
-        let workshop = open_workshop(&config.data_dir, cache_dir)?;
+        let compile_parts = open_compile_parts(&config.data_dir, cache_dir)?;
         if store.is_new() {
-            older_files::warn_of_older_files(&workshop.components, &config.data_dir);
+            older_files::warn_of_older_files(&compile_parts.components, &config.data_dir);
         }
-        let sandbox = Sandbox::start(&config.sandbox, workshop, Arc::new(world)).context("cannot start the sandbox")?;
+        let sandbox =
+            Sandbox::start(&config.sandbox, compile_parts, Arc::new(world)).context("cannot start the sandbox")?;
         let sandbox = Arc::new(sandbox);
         modules::add_bundled(&sandbox, &setup).await?;
         for path in &config.modules.load {
@@ -98,9 +99,9 @@ impl Foundation {
 }
 
 /// Uploaded components are stored beside the database.
-fn open_workshop(data_dir: &Path, cache_dir: PathBuf) -> anyhow::Result<Workshop> {
+fn open_compile_parts(data_dir: &Path, cache_dir: PathBuf) -> anyhow::Result<CompileParts> {
     let components = Components::open(&data_dir.join("modules")).context("cannot open the folder of modules")?;
-    Ok(Workshop { cache_dir, components: Arc::new(components), compiler: CompilerProgram::ThisProgram })
+    Ok(CompileParts { cache_dir, components: Arc::new(components), compiler: CompilerProgram::ThisProgram })
 }
 
 async fn seed_channels(store: &Store, channels: &ChannelsConfig) -> anyhow::Result<()> {

@@ -48,13 +48,13 @@ pub fn socket_path(data_dir: &Path) -> PathBuf {
 
 /// Why this host has no status socket.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {}: {}", path.display(), tell_why(error))]
+#[error("cannot listen on {}: {}", path.display(), describe_error(error))]
 pub struct OpenSocketError {
     path: PathBuf,
     error: io::Error,
 }
 
-fn tell_why(error: &io::Error) -> String {
+fn describe_error(error: &io::Error) -> String {
     match error.kind() {
         // The system's own text is about a C header.
         io::ErrorKind::InvalidInput => "the path is too long for a socket, a shorter data_dir would do".to_owned(),
@@ -157,26 +157,26 @@ fn listen(path: &Path, closed: &Path) -> io::Result<UnixListener> {
 
 /// A client's request.
 #[derive(Debug, PartialEq, Eq)]
-enum Wanted {
+enum Request {
     Status,
     /// An order's line without its line feed.
     Order(Vec<u8>),
     /// A line longer or slower than an order may be.
-    Nonsense(&'static str),
+    Invalid(&'static str),
 }
 
 async fn serve(mut stream: UnixStream, uid: u32, orders: &Orders, stop: &CancellationToken) {
     let wanted = tokio::select! {
-        wanted = read_wanted(&mut stream) => wanted,
+        wanted = read_request(&mut stream) => wanted,
         () = stop.cancelled() => return,
     };
     let sent = match wanted {
-        Ok(Wanted::Status) => send(&mut stream, &orders.observer.observe()).await,
-        Ok(Wanted::Order(line)) => {
+        Ok(Request::Status) => send(&mut stream, &orders.observer.observe()).await,
+        Ok(Request::Order(line)) => {
             let name = spawn_blocking(move || describe_uid(uid)).await.unwrap_or_else(|_| format!("uid {uid}"));
             send(&mut stream, &orders.carry_out(&line, &name).await).await
         }
-        Ok(Wanted::Nonsense(detail)) => send(&mut stream, &Answer::Refused { detail: detail.to_owned() }).await,
+        Ok(Request::Invalid(detail)) => send(&mut stream, &Answer::Refused { detail: detail.to_owned() }).await,
         Err(error) => Err(error),
     };
     if let Err(error) = sent {
@@ -184,10 +184,10 @@ async fn serve(mut stream: UnixStream, uid: u32, orders: &Orders, stop: &Cancell
     }
 }
 
-async fn read_wanted(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Wanted> {
+async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Request> {
     let mut line = Vec::new();
     match timeout(SILENT_FOR, stream.read_buf(&mut line)).await {
-        Err(_) => return Ok(Wanted::Status),
+        Err(_) => return Ok(Request::Status),
         Ok(read) => read?,
     };
     let whole = timeout(ORDERED_WITHIN, async {
@@ -199,14 +199,14 @@ async fn read_wanted(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Wanted
         Ok::<_, io::Error>(())
     });
     match whole.await {
-        Err(_) => return Ok(Wanted::Nonsense("an order is one line of JSON, sent at once")),
+        Err(_) => return Ok(Request::Invalid("an order is one line of JSON, sent at once")),
         Ok(read) => read?,
     }
     line.truncate(line.iter().position(|byte| *byte == b'\n').unwrap_or(line.len()));
     Ok(match line.as_slice() {
-        line if line.len() > LONGEST_ORDER => Wanted::Nonsense("an order is at most 16 KiB of JSON in one line"),
-        line if line.trim_ascii().is_empty() => Wanted::Status,
-        _ => Wanted::Order(line),
+        line if line.len() > LONGEST_ORDER => Request::Invalid("an order is at most 16 KiB of JSON in one line"),
+        line if line.trim_ascii().is_empty() => Request::Status,
+        _ => Request::Order(line),
     })
 }
 
@@ -227,7 +227,7 @@ mod tests {
     use super::*;
 
     /// The request of a client that sends these parts, each after the previous one was read, and then closes or stays.
-    async fn wanted(parts: &[&[u8]], closes: bool) -> Wanted {
+    async fn wanted(parts: &[&[u8]], closes: bool) -> Request {
         let (mut client, mut stream) = duplex(64);
         let send = async {
             for part in parts {
@@ -240,7 +240,7 @@ mod tests {
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            wanted = read_wanted(&mut stream) => wanted.unwrap(),
+            wanted = read_request(&mut stream) => wanted.unwrap(),
             () = send => unreachable!("it stays"),
         }
     }
@@ -249,28 +249,28 @@ mod tests {
     async fn a_client_without_an_order_wants_the_status() {
         for (parts, closes) in [(&[][..], true), (&[][..], false), (&[&b"\n"[..]][..], false), (&[&b" \r\n"[..]], true)]
         {
-            assert_eq!(wanted(parts, closes).await, Wanted::Status, "{parts:?}");
+            assert_eq!(wanted(parts, closes).await, Request::Status, "{parts:?}");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_order_is_one_line_however_it_arrives() {
-        let order = Wanted::Order(b"{}".to_vec());
+        let order = Request::Order(b"{}".to_vec());
         assert_eq!(wanted(&[b"{}\n"], false).await, order);
         assert_eq!(wanted(&[b"{", b"}", b"\n"], false).await, order);
         assert_eq!(wanted(&[b"{}"], true).await, order);
         assert_eq!(wanted(&[b"{}\n{\"order\": \"again\"}\n"], false).await, order);
         let longest = vec![b'x'; LONGEST_ORDER];
-        assert_eq!(wanted(&[&longest, b"\n"], false).await, Wanted::Order(longest));
+        assert_eq!(wanted(&[&longest, b"\n"], false).await, Request::Order(longest));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_line_without_an_end_is_given_up() {
         let begun = tokio::time::Instant::now();
-        assert!(matches!(wanted(&[b"{"], false).await, Wanted::Nonsense(detail) if detail.contains("sent at once")));
+        assert!(matches!(wanted(&[b"{"], false).await, Request::Invalid(detail) if detail.contains("sent at once")));
         assert_eq!(begun.elapsed(), ORDERED_WITHIN);
         let endless = vec![b'x'; 1 << 20];
-        assert!(matches!(wanted(&[&endless], false).await, Wanted::Nonsense(detail) if detail.contains("16 KiB")));
+        assert!(matches!(wanted(&[&endless], false).await, Request::Invalid(detail) if detail.contains("16 KiB")));
     }
 
     #[tokio::test(start_paused = true)]

@@ -106,7 +106,7 @@ impl Dispatch {
         let Some(entry) = self.admission.enter(accepted.claim()) else {
             return self.drop_call(accepted, listened);
         };
-        self.admission.room().await;
+        self.admission.wait_for_room().await;
         let (dispatch, token) = (self.clone(), self.calls.token());
         entry.start(move |permit| async move {
             match permit {

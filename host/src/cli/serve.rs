@@ -11,7 +11,7 @@ use super::config_file::{USUAL_CONFIG, load_config};
 use super::logging::Logging;
 use super::signals::Signals;
 use crate::app::credentials::ConfiguredTokens;
-use crate::app::{App, Surroundings};
+use crate::app::{App, Dependencies};
 use crate::config::Config;
 use crate::domain::ports::SystemClock;
 use crate::joining::JoinPolicy;
@@ -43,7 +43,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 async fn serve(config: Config, lost_log_lines: LostLines) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
-    let surroundings = Surroundings {
+    let dependencies = Dependencies {
         clock: Arc::new(SystemClock),
         credentials: Arc::new(ConfiguredTokens::new(&config.accounts)),
         new_channels: NewChannelRules::Essentials,
@@ -53,7 +53,7 @@ async fn serve(config: Config, lost_log_lines: LostLines) -> anyhow::Result<Exit
         cache_dir: config.data_dir.join("cache"),
         lost_log_lines,
     };
-    let mut app = App::start(config, surroundings).await?;
+    let mut app = App::start(config, dependencies).await?;
     let exit_code = tokio::select! {
         signal = signals.next() => {
             info!(?signal, "stopping; a second signal stops at once");

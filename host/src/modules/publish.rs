@@ -27,7 +27,7 @@ pub trait Runtime: Send + Sync + 'static {
     fn offer(&self, manifest: Arc<Manifest>) -> Arc<Manifest>;
 
     /// Removes a module and its machine code; the caller deletes the component's bytes. Running calls finish normally.
-    fn forget(&self, digest: &ModuleDigest);
+    fn remove_module(&self, digest: &ModuleDigest);
 }
 
 /// A component that has passed the sandbox's gate, but is not callable yet.
@@ -137,7 +137,7 @@ impl Publisher {
         if stored.iter().any(|module| module.find_digest(digest).is_some()) {
             return Ok(());
         }
-        self.runtime.forget(&digest);
+        self.runtime.remove_module(&digest);
         // Bytes that no upload of this database has saved are kept.
         if self.store.host.list_begun_uploads().await.map_err(io::Error::other)?.contains(&digest) {
             let components = self.components.clone();

@@ -1,7 +1,7 @@
 //! The host's side of the contract: one file a capability.
 //!
 //! A capability's file holds its binding (the generated `Host` trait), its rules and their tests. Each host call enters
-//! through `Run::enter` (file `door`), which checks that the capability is granted, and then acts on the
+//! through `Run::enter` (file `run`), which checks that the capability is granted, and then acts on the
 //! [`transaction`]. Guarantees: a host call changes nothing but that transaction, except for the requests that [`http`]
 //! sends. Not here: the commit, and limits on a guest's time and memory.
 
@@ -11,13 +11,13 @@ mod chatters;
 mod clock;
 mod coins;
 mod commands;
-pub(super) mod door;
 pub mod error;
 pub mod http;
 mod ledger;
 mod log;
 mod payments;
 mod random;
+pub(super) mod run;
 mod settings;
 mod storage;
 mod streams;

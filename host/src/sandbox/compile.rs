@@ -11,5 +11,5 @@ pub mod error;
 pub(super) mod gate;
 mod info;
 mod loaded;
+pub mod parts;
 pub mod registry;
-pub mod workshop;

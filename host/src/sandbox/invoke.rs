@@ -11,13 +11,13 @@ use futures_util::FutureExt;
 
 use super::bindings::twitchy::command::types as wit;
 use super::call::{Answer, Call, InvokeError, Invoked};
-use super::calls::door::Run;
 use super::calls::http::requests::Requests;
+use super::calls::run::Run;
 use super::calls::transaction::Transaction;
 use super::compile::registry::Registry;
 use super::compile::registry::make::Module;
 use super::run::failure::Failure;
-use super::run::guest_log::{BrokeOff, GuestLog};
+use super::run::guest_log::{GuestLog, RunError};
 use super::run::instance::Instance;
 use super::run::limits::Limiter;
 use super::run::meter::Meter;
@@ -57,7 +57,7 @@ pub(super) struct Ended {
 
 /// The final result of a run that answered.
 #[derive(Debug, PartialEq, Eq)]
-struct Settled {
+struct FinalResult {
     outcome: Outcome,
     is_duplicate: bool,
     /// The effects that a dry run would have committed; empty for any other call.
@@ -129,7 +129,7 @@ impl Invoker {
         // A call whose guest never ran says nothing about the module's speed.
         pool.end(caller, meter.has_run() && !meter.is_slow()).await;
         permit.charge(&call.manifest.name, meter.used() + requests.processor());
-        let Settled { outcome, is_duplicate, changes } = settled?;
+        let FinalResult { outcome, is_duplicate, changes } = settled?;
         Ok(Answer { outcome, is_duplicate, changes })
     }
 
@@ -154,8 +154,8 @@ impl Invoker {
 
     fn refuse_without_credit(&self, call: &Call) -> InvokeError {
         let reason = "the module has used up its share of processor time in this channel for now, and was not run";
-        let broke_off = BrokeOff { reason: reason.to_owned(), backtrace: None };
-        GuestLog::new(0, 0).tell(line_source(call), Some(&broke_off), &self.world.telemetry);
+        let run_error = RunError { reason: reason.to_owned(), backtrace: None };
+        GuestLog::new(0, 0).report(line_source(call), Some(&run_error), &self.world.telemetry);
         InvokeError::Cpu
     }
 
@@ -187,7 +187,7 @@ impl Invoker {
         permit: &mut Permit,
         attempt: &Attempt<'_>,
         usage: &mut Usage,
-    ) -> Result<Settled, InvokeError> {
+    ) -> Result<FinalResult, InvokeError> {
         let call = attempt.call;
         loop {
             // Frees the previous run's instance: a slot pays for one instance only.
@@ -213,8 +213,8 @@ impl Invoker {
                 continue;
             }
             let settled = settled.map_err(InvokeError::from);
-            let broke_off = settled.as_ref().err().map(|error| BrokeOff { reason: error.reason(), backtrace });
-            log.tell(line_source(call), broke_off.as_ref(), &self.world.telemetry);
+            let run_error = settled.as_ref().err().map(|error| RunError { reason: error.reason(), backtrace });
+            log.report(line_source(call), run_error.as_ref(), &self.world.telemetry);
             return settled;
         }
     }
@@ -227,7 +227,7 @@ impl Invoker {
             instance.start(&attempt.module.pre).await?;
             instance.respond(&invocation).await
         };
-        let answer = leave_fast_pool(attempt.meter.meter(answer), attempt.meter, attempt.pool);
+        let answer = run_in_pools(attempt.meter.meter(answer), attempt.meter, attempt.pool);
         let answer = tokio::time::timeout_at(attempt.deadline, answer).await;
         let answer = answer.unwrap_or_else(|_| Err(Failure::Final(self.lateness(attempt.meter, &instance))));
         let (run, backtrace) = instance.end();
@@ -253,7 +253,7 @@ impl Invoker {
     pub(super) fn open(&self, attempt: &Attempt<'_>) -> Instance {
         let Attempt { module, call, meter, requests, .. } = attempt;
         let transaction = Transaction::new(Arc::clone(&self.world), Arc::clone(call)).with_requests(requests);
-        let limiter = Limiter::new(module.class.walls);
+        let limiter = Limiter::new(module.class.instance_limits);
         let log = GuestLog::new(self.config.log_lines, self.config.log_line_length);
         let run = Run::respond(limiter, log, transaction, self.config.host_calls);
         Instance::new(&module.pre, run, meter, module.class.ticker.watch(), self.config.host_call_bytes)
@@ -284,14 +284,14 @@ impl Invoker {
         transaction: Option<Transaction>,
         call: &Call,
         permit: &mut Permit,
-    ) -> Result<Settled, Failure> {
-        let unchanged = |outcome| Ok(Settled { outcome, is_duplicate: false, changes: Vec::new() });
+    ) -> Result<FinalResult, Failure> {
+        let unchanged = |outcome| Ok(FinalResult { outcome, is_duplicate: false, changes: Vec::new() });
         let Ok(replies) = &outcome else { return unchanged(outcome) };
         let Some(commit) = transaction.and_then(|transaction| transaction.finish(replies)) else {
             return unchanged(outcome);
         };
         if call.is_dry_run {
-            return Ok(Settled { outcome, is_duplicate: false, changes: commit.effects });
+            return Ok(FinalResult { outcome, is_duplicate: false, changes: commit.effects });
         }
         // Freeing the instance now costs no time, because the call waits for the disk anyway.
         permit.clear();
@@ -309,7 +309,7 @@ impl Invoker {
             Committed::Done => unchanged(outcome),
             Committed::Conflict => Err(Failure::Conflict),
             Committed::Duplicate(replies) => {
-                Ok(Settled { outcome: Ok(replies), is_duplicate: true, changes: Vec::new() })
+                Ok(FinalResult { outcome: Ok(replies), is_duplicate: true, changes: Vec::new() })
             }
         }
     }
@@ -336,7 +336,7 @@ fn host(error: impl Display) -> InvokeError {
 }
 
 /// Moves the call to the slow pool when it yields after using up a tick.
-async fn leave_fast_pool<T>(call: impl Future<Output = T>, meter: &Meter, pool: Option<(&Arc<TaskPool>, Caller)>) -> T {
+async fn run_in_pools<T>(call: impl Future<Output = T>, meter: &Meter, pool: Option<(&Arc<TaskPool>, Caller)>) -> T {
     let mut call = std::pin::pin!(call);
     std::future::poll_fn(|context| {
         let polled = call.as_mut().poll(context);

@@ -74,7 +74,7 @@ pub struct LinePage {
 
 /// Whether the process's log gets a call's lines too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Admission {
+pub enum LogAdmission {
     /// `left_out` calls of this module in this channel were left out before this one.
     Admitted {
         left_out: u64,
@@ -84,11 +84,11 @@ pub enum Admission {
 
 #[derive(Debug)]
 pub(super) struct Lines {
-    shelf: Mutex<Shelf>,
+    kept_lines: Mutex<KeptLines>,
 }
 
 #[derive(Debug)]
-struct Shelf {
+struct KeptLines {
     rings: LruCache<(ModuleName, ChannelId), Ring>,
     bytes: usize,
     /// The number of the last line.
@@ -124,23 +124,23 @@ impl Budget {
 
 impl Lines {
     pub(super) fn new() -> Lines {
-        let shelf = Shelf { rings: LruCache::new(RINGS), bytes: 0, number: 0, records: Budget::default() };
-        Lines { shelf: Mutex::new(shelf) }
+        let kept_lines = KeptLines { rings: LruCache::new(RINGS), bytes: 0, number: 0, records: Budget::default() };
+        Lines { kept_lines: Mutex::new(kept_lines) }
     }
 
     /// Keeps the lines of one call.
     pub(super) fn keep(&self, source: LineSource, lines: &[(LineLevel, &str)]) {
-        let mut shelf = self.lock();
-        shelf.keep(source, lines);
-        shelf.make_room();
+        let mut kept_lines = self.lock();
+        kept_lines.keep(source, lines);
+        kept_lines.make_room();
     }
 
     /// [`Lines::keep`]. Returns whether the process's log gets the lines too.
-    pub(super) fn keep_and_admit(&self, source: LineSource, lines: &[(LineLevel, &str)], now: Instant) -> Admission {
-        let mut shelf = self.lock();
-        let key = shelf.keep(source, lines);
-        let admission = shelf.admit(&key, now);
-        shelf.make_room();
+    pub(super) fn keep_and_admit(&self, source: LineSource, lines: &[(LineLevel, &str)], now: Instant) -> LogAdmission {
+        let mut kept_lines = self.lock();
+        let key = kept_lines.keep(source, lines);
+        let admission = kept_lines.admit(&key, now);
+        kept_lines.make_room();
         admission
     }
 
@@ -151,17 +151,17 @@ impl Lines {
         after: u64,
         limit: usize,
     ) -> LinePage {
-        let shelf = self.lock();
+        let kept_lines = self.lock();
         let is_asked_for =
             |key: &(ModuleName, ChannelId)| key.0 == *module && channels.is_none_or(|only| only.contains(&key.1));
-        let rings = shelf.rings.iter().filter(|(key, _)| is_asked_for(key)).map(|(_, ring)| ring);
+        let rings = kept_lines.rings.iter().filter(|(key, _)| is_asked_for(key)).map(|(_, ring)| ring);
         let newer = rings.flat_map(|ring| {
             let first = ring.lines.partition_point(|line| line.number <= after);
             // One more than requested, to know whether there are more.
             ring.lines.range(first..).take(limit.saturating_add(1))
         });
         let mut lines: Vec<Line> = newer.cloned().collect();
-        drop(shelf);
+        drop(kept_lines);
         lines.sort_unstable_by_key(|line| line.number);
         let has_more = lines.len() > limit;
         lines.truncate(limit);
@@ -169,12 +169,12 @@ impl Lines {
     }
 
     /// The data is consistent after every statement, so it survives a panic elsewhere.
-    fn lock(&self) -> MutexGuard<'_, Shelf> {
-        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, KeptLines> {
+        self.kept_lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Shelf {
+impl KeptLines {
     fn keep(&mut self, source: LineSource, lines: &[(LineLevel, &str)]) -> (ModuleName, ChannelId) {
         let source = Arc::new(source);
         let key = (source.module.clone(), source.channel);
@@ -193,9 +193,9 @@ impl Shelf {
         key
     }
 
-    fn admit(&mut self, key: &(ModuleName, ChannelId), now: Instant) -> Admission {
+    fn admit(&mut self, key: &(ModuleName, ChannelId), now: Instant) -> LogAdmission {
         let ring = self.rings.get_mut(key);
-        ring.map_or(Admission::LeftOut, |ring| ring.admit(&mut self.records, now))
+        ring.map_or(LogAdmission::LeftOut, |ring| ring.admit(&mut self.records, now))
     }
 
     /// One ring is far smaller than the total limit, so the ring just used stays.
@@ -218,16 +218,16 @@ impl Ring {
         }
     }
 
-    fn admit(&mut self, all: &mut Budget, now: Instant) -> Admission {
+    fn admit(&mut self, all: &mut Budget, now: Instant) -> LogAdmission {
         // Both are called, so that both minutes begin.
         let (has_own, has_any) = (self.records.has_room(RECORDS, now), all.has_room(RECORDS_IN_ALL, now));
         if !(has_own && has_any) {
             self.left_out += 1;
-            return Admission::LeftOut;
+            return LogAdmission::LeftOut;
         }
         self.records.used += 1;
         all.used += 1;
-        Admission::Admitted { left_out: std::mem::take(&mut self.left_out) }
+        LogAdmission::Admitted { left_out: std::mem::take(&mut self.left_out) }
     }
 }
 
@@ -311,9 +311,9 @@ mod tests {
         let long = "x".repeat(BYTES - 1_000);
         for channel in 0..1_000 {
             lines.keep_and_admit(source("dice", channel), &info(&long), now);
-            let shelf = lines.lock();
-            assert!(shelf.bytes <= BYTES_IN_ALL);
-            assert_eq!(shelf.bytes, shelf.rings.iter().map(|(_, ring)| ring.bytes).sum::<usize>());
+            let kept_lines = lines.lock();
+            assert!(kept_lines.bytes <= BYTES_IN_ALL);
+            assert_eq!(kept_lines.bytes, kept_lines.rings.iter().map(|(_, ring)| ring.bytes).sum::<usize>());
         }
     }
 
@@ -325,13 +325,13 @@ mod tests {
         };
         for second in 0..10 {
             let expected =
-                if second < RECORDS.into() { Admission::Admitted { left_out: 0 } } else { Admission::LeftOut };
+                if second < RECORDS.into() { LogAdmission::Admitted { left_out: 0 } } else { LogAdmission::LeftOut };
             assert_eq!(keep(1, second), expected, "{second}");
         }
-        assert_eq!(keep(2, 10), Admission::Admitted { left_out: 0 });
-        assert_eq!(keep(1, 59), Admission::LeftOut);
-        assert_eq!(keep(1, 60), Admission::Admitted { left_out: 5 });
-        assert_eq!(keep(1, 61), Admission::Admitted { left_out: 0 });
+        assert_eq!(keep(2, 10), LogAdmission::Admitted { left_out: 0 });
+        assert_eq!(keep(1, 59), LogAdmission::LeftOut);
+        assert_eq!(keep(1, 60), LogAdmission::Admitted { left_out: 5 });
+        assert_eq!(keep(1, 61), LogAdmission::Admitted { left_out: 0 });
         assert_eq!(list(&lines, Some(1), 0, 100).0.len(), 13);
     }
 
@@ -339,7 +339,7 @@ mod tests {
     fn many_channels_together_do_not_fill_the_log_either() {
         let (lines, now) = (Lines::new(), Instant::now());
         let admitted = (0..1_000)
-            .filter(|channel| lines.keep_and_admit(source("dice", *channel), &info("a"), now) != Admission::LeftOut);
+            .filter(|channel| lines.keep_and_admit(source("dice", *channel), &info("a"), now) != LogAdmission::LeftOut);
         assert_eq!(admitted.count(), RECORDS_IN_ALL as usize);
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 /// What a listener receives.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard<T> {
+pub enum Received<T> {
     Event(Arc<T>),
     /// The listener was too slow, and has lost this many.
     Missed(u64),
@@ -25,10 +25,10 @@ impl<T> Listening<T> {
     }
 
     /// Waits for the next event; `None` when the host ends. Cancel safe.
-    pub async fn next(&mut self) -> Option<Heard<T>> {
+    pub async fn next(&mut self) -> Option<Received<T>> {
         match self.receiver.recv().await {
-            Ok(event) => Some(Heard::Event(event)),
-            Err(RecvError::Lagged(missed)) => Some(Heard::Missed(missed)),
+            Ok(event) => Some(Received::Event(event)),
+            Err(RecvError::Lagged(missed)) => Some(Received::Missed(missed)),
             Err(RecvError::Closed) => None,
         }
     }

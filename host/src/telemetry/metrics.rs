@@ -12,7 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
-use super::known::Known;
+use super::bounded::BoundedFamilies;
 use super::reading::{self, Reading};
 use crate::domain::id::ModuleDigest;
 use crate::domain::report::{Fault, Outcome, Report};
@@ -49,8 +49,8 @@ impl MetricConstructor<Histogram> for Buckets {
 pub(super) struct Metrics {
     registry: Registry,
     families: Families,
-    modules: Known<ModuleDigest, ModuleCounts>,
-    routes: Known<String, RouteCounts>,
+    modules: BoundedFamilies<ModuleDigest, ModuleCounts>,
+    routes: BoundedFamilies<String, RouteCounts>,
 }
 
 struct Families {
@@ -94,7 +94,7 @@ impl Metrics {
         let families = Families::register(&mut registry);
         // Exists from the start, so that collectors see the first answer as an increase.
         drop(families.web_requests.get_or_create(&vec![("outcome", "answered".to_owned())]));
-        Metrics { registry, families, modules: Known::new(MODULES), routes: Known::new(ROUTES) }
+        Metrics { registry, families, modules: BoundedFamilies::new(MODULES), routes: BoundedFamilies::new(ROUTES) }
     }
 
     pub(super) fn note_invocation(&self, report: &Report) {

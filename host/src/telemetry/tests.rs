@@ -1,4 +1,4 @@
-use super::listening::Heard;
+use super::listening::Received;
 use super::*;
 use crate::domain::id::Origin;
 
@@ -16,8 +16,8 @@ async fn a_listener_that_is_too_slow_learns_how_much_it_missed() {
     telemetry.note(online("before"));
     let mut listening = telemetry.listen();
     (0..EVENTS + 3).for_each(|n| telemetry.note(online(&n.to_string())));
-    assert_eq!(listening.next().await, Some(Heard::Missed(3)));
-    assert_eq!(listening.next().await, Some(Heard::Event(Arc::new(online("3")))));
+    assert_eq!(listening.next().await, Some(Received::Missed(3)));
+    assert_eq!(listening.next().await, Some(Received::Event(Arc::new(online("3")))));
     drop(telemetry);
     for _ in 4..EVENTS + 3 {
         assert!(listening.next().await.is_some());
@@ -33,9 +33,9 @@ async fn a_text_is_taken_only_for_a_channel_that_somebody_listens_to() {
     let mut listening = telemetry.listen_to_texts(ChannelId(1));
     telemetry.note_text(&id("2"), ChannelId(2), unheard);
     telemetry.note_text(&id("3"), ChannelId(1), || "dice 20".into());
-    let said = SaidText { invocation: id("3"), channel: ChannelId(1), text: "dice 20".into() };
+    let said = CallText { invocation: id("3"), channel: ChannelId(1), text: "dice 20".into() };
     assert!(!format!("{said:?}").contains("dice"));
-    assert_eq!(listening.next().await, Some(Heard::Event(Arc::new(said))));
+    assert_eq!(listening.next().await, Some(Received::Event(Arc::new(said))));
     drop(listening);
     telemetry.note_text(&id("4"), ChannelId(1), unheard);
 }

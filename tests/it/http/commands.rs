@@ -367,7 +367,7 @@ async fn an_answer_names_its_call_as_events_and_logs_do() {
         let id = named.strip_prefix("http:").unwrap();
         assert!(id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{answer}");
         assert!(!named.contains(&counter.own[4..16]), "{answer}");
-        let Some(listening::Heard::Event(event)) = heard.next().await else { panic!("no call is told") };
+        let Some(listening::Received::Event(event)) = heard.next().await else { panic!("no call is told") };
         assert!(matches!(&*event, HostEvent::Invocation(report) if report.id.to_string() == named), "{event:?}");
         let logs = counter.site.ask("GET /api/v1/modules/counts-slowly/logs", &counter.own).await.json();
         assert_eq!(logs["items"].as_array().unwrap().last().unwrap()["invocation"], named, "{logs}");

@@ -4,7 +4,7 @@ use axum::body::Body;
 use tests::guests;
 use twitchy::domain::manifest::SizeClass;
 use twitchy::sandbox::compile::error::CompileError;
-use twitchy::sandbox::compile::workshop::Upload;
+use twitchy::sandbox::compile::parts::Upload;
 
 use super::harness::{Answer, Site};
 use crate::harness::{MODULES, find_bundled};

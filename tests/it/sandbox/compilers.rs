@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use twitchy::domain::manifest::SizeClass;
 use twitchy::modules::publish::Admitted;
 use twitchy::sandbox::compile::error::CompileError;
-use twitchy::sandbox::compile::workshop::Upload;
+use twitchy::sandbox::compile::parts::Upload;
 
 use super::bytes;
 use super::fixture::{Fixture, Terms, UPLOADER};

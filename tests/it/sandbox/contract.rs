@@ -3,7 +3,7 @@
 use twitchy::domain::manifest::SizeClass;
 use twitchy::sandbox::call::InvokeError;
 use twitchy::sandbox::compile::error::CompileError;
-use twitchy::sandbox::compile::workshop::Upload;
+use twitchy::sandbox::compile::parts::Upload;
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{ManglingAndAbi, Resolve};
 

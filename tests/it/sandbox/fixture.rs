@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use twitchy::balances::provider::BalanceProvider;
-use twitchy::bench::{self, Ground};
+use twitchy::bench::{self, BenchHost};
 use twitchy::config::SandboxConfig;
 use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::invocation::Invocation;
@@ -23,7 +23,7 @@ use twitchy::testing;
 
 use crate::harness::{ManualClock, find_bundled, midnight, patient};
 use crate::limits::NEVER;
-use crate::workshop::{compiler, shared_artefacts, upload, workshop};
+use crate::workshop::{compile_parts, compiler, shared_artefacts, upload};
 
 pub(crate) const SHOP: ChannelId = ChannelId(100);
 /// The uploader, where a test does not depend on it.
@@ -35,7 +35,7 @@ pub(crate) struct Fixture {
     pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) world: Arc<World>,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) ground: Ground,
+    pub(crate) ground: BenchHost,
     artefacts: PathBuf,
     calls: AtomicU64,
 }
@@ -71,8 +71,8 @@ impl Fixture {
     /// A fixture with the channel [`SHOP`], where alice has 100 points.
     pub(crate) async fn with(terms: Terms) -> Fixture {
         let clock = Arc::new(ManualClock::at(midnight() + Duration::from_secs(12 * 3600)));
-        let usual = bench::Terms::default();
-        let ground = Ground::open(bench::Terms {
+        let usual = bench::BenchOptions::default();
+        let ground = BenchHost::open(bench::BenchOptions {
             clock: clock.clone(),
             limits: terms.limits,
             outside: terms.provider.map(|provider| (SHOP, provider)).into_iter().collect(),
@@ -82,7 +82,7 @@ impl Fixture {
         let ground = ground.unwrap();
         let own = || ground.folder.path().join("artefacts");
         let artefacts = if terms.compiles { own() } else { shared_artefacts() };
-        let sandbox = ground.start_sandbox(workshop(&ground, &artefacts)).unwrap();
+        let sandbox = ground.start_sandbox(compile_parts(&ground, &artefacts)).unwrap();
         let world = Arc::clone(&ground.world);
         let fixture = Fixture { sandbox, world, clock, ground, artefacts, calls: AtomicU64::new(0) };
         fixture.add_channel(SHOP).await;
@@ -95,7 +95,7 @@ impl Fixture {
     }
 
     pub(super) fn restart_with(&self, limits: &SandboxConfig) -> Sandbox {
-        Sandbox::start(limits, workshop(&self.ground, &self.artefacts), Arc::clone(&self.world)).unwrap()
+        Sandbox::start(limits, compile_parts(&self.ground, &self.artefacts), Arc::clone(&self.world)).unwrap()
     }
 
     /// As [`Fixture::restart`], with a compiler that cannot be started.
@@ -105,9 +105,9 @@ impl Fixture {
 
     /// As [`Fixture::restart`], with `program` as the compiler and `wall` as its timeout.
     pub(super) fn restart_with_compiler(&self, program: &Path, wall: Duration) -> Sandbox {
-        let mut workshop = workshop(&self.ground, &self.artefacts);
-        workshop.compiler = compiler(program, wall);
-        Sandbox::start(&patient(), workshop, Arc::clone(&self.world)).unwrap()
+        let mut parts = compile_parts(&self.ground, &self.artefacts);
+        parts.compiler = compiler(program, wall);
+        Sandbox::start(&patient(), parts, Arc::clone(&self.world)).unwrap()
     }
 
     /// The folder of uploaded components.

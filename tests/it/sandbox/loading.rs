@@ -10,7 +10,7 @@ use twitchy::domain::trace::Step;
 use twitchy::modules::publish::Runtime;
 use twitchy::sandbox::Sandbox;
 use twitchy::sandbox::call::InvokeError;
-use twitchy::sandbox::compile::workshop::Upload;
+use twitchy::sandbox::compile::parts::Upload;
 
 use super::bytes;
 use super::fixture::{Fixture, Terms, Traces, UPLOADER, text};
@@ -84,7 +84,7 @@ async fn without_its_artefact_it_is_compiled_again_and_without_its_bytes_it_is_m
         (unloadable.manifest.digest, &*unloadable.reason),
         (echo.digest, &*format!("component {} is not there", echo.digest))
     );
-    sandbox.forget(&echo.digest);
+    sandbox.remove_module(&echo.digest);
     assert!(sandbox.list_unloadable().is_empty(), "a module that is withdrawn concerns nobody");
     fixture.answers_balance().await;
 }
@@ -186,7 +186,7 @@ async fn a_trace_shows_that_a_module_had_to_be_loaded() {
 async fn a_forgotten_module_is_called_no_more_and_leaves_no_code() {
     let (fixture, sandbox, [echo, counter]) = restarted(10).await;
     sandbox.invoke(fixture.call(&echo)).await.unwrap();
-    sandbox.forget(&echo.digest);
+    sandbox.remove_module(&echo.digest);
     assert!(matches!(sandbox.invoke(fixture.call(&echo)).await, Err(InvokeError::Host(_))));
     assert_eq!(fixture.list_compiled().len(), 1);
     assert_eq!(text(sandbox.invoke(fixture.call(&counter)).await), "count is 1");

@@ -14,7 +14,7 @@ use twitchy::modules::publish::Admitted;
 use twitchy::sandbox::Sandbox;
 use twitchy::sandbox::compile::compiler::Uploader;
 use twitchy::sandbox::compile::error::CompileError;
-use twitchy::sandbox::compile::workshop::Upload;
+use twitchy::sandbox::compile::parts::Upload;
 
 use super::bytes;
 use super::fixture::{Fixture, Terms};

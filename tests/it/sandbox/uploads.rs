@@ -11,7 +11,7 @@ use twitchy::modules::publish::{Admitted, Runtime};
 use twitchy::sandbox::Sandbox;
 use twitchy::sandbox::call::InvokeError;
 use twitchy::sandbox::compile::error::CompileError;
-use twitchy::sandbox::compile::workshop::Upload;
+use twitchy::sandbox::compile::parts::Upload;
 
 use super::bytes;
 use super::fixture::{Fixture, Terms, UPLOADER};

@@ -149,8 +149,8 @@ async fn what_a_redirect_makes_the_host_send_again_counts() {
 
 fn told(error: HostCallError<SendRequestError>) -> SendRequestError {
     match error {
-        HostCallError::Answered(error) => error,
-        HostCallError::Ends(end) => panic!("{end}"),
+        HostCallError::Returned(error) => error,
+        HostCallError::EndsRun(end) => panic!("{end}"),
     }
 }
 

@@ -20,7 +20,7 @@ use twitchy::bench::clock::{ManualClock, use_processor};
 use twitchy::config::WebConfig;
 use twitchy::domain::id::{ChannelId, ModuleName};
 use twitchy::net::network::{Network, Pending, Stream};
-use twitchy::sandbox::web::client::{Order, WebClient};
+use twitchy::sandbox::web::client::{PreparedRequest, WebClient};
 use twitchy::sandbox::web::header::prepare_headers;
 use twitchy::sandbox::web::request::{SendRequestError, WebRequest, WebResponse};
 
@@ -235,7 +235,7 @@ pub(super) async fn send_for(
     channel: ChannelId,
 ) -> Result<WebResponse, SendRequestError> {
     let headers = prepare_headers(&request.headers, |_| Some(SecretString::from("hunter2")))?;
-    let order = Order {
+    let order = PreparedRequest {
         request,
         headers,
         hosts: [API, OTHER, PRETENDER].map(str::to_owned).to_vec(),

@@ -20,11 +20,11 @@ use crate::telemetry::{HostEvent, Telemetry};
 use crate::twitch::account::state::{AccountState, Phase};
 
 /// The state changes with every line from Twitch. Nobody reads faster than this, and one moment's changes are one line.
-const LOOKED_AT_EVERY: Duration = Duration::from_millis(250);
+const CHECKED_EVERY: Duration = Duration::from_millis(250);
 
 /// If joins stay pending and no channel's state has changed for this long, the channels are logged as they are. Joins
 /// that Twitch's limits hold apart follow each other faster.
-const RESTED_AFTER: Duration = Duration::from_secs(20);
+const SETTLED_AFTER: Duration = Duration::from_secs(20);
 
 /// Runs until `stop` or until the account is gone, then logs a last line. Also reports each phase to event listeners.
 pub(in crate::app) async fn run_status_line(
@@ -38,7 +38,7 @@ pub(in crate::app) async fn run_status_line(
     loop {
         tokio::select! {
             Ok(()) = states.changed() => {}
-            () = sleep(RESTED_AFTER) => {}
+            () = sleep(SETTLED_AFTER) => {}
             () = stop.cancelled() => {}
         }
         // Checked before the state is read, so that the state read afterwards is the last one.
@@ -56,7 +56,7 @@ pub(in crate::app) async fn run_status_line(
             return;
         }
         tokio::select! {
-            () = sleep(LOOKED_AT_EVERY) => {}
+            () = sleep(CHECKED_EVERY) => {}
             () = stop.cancelled() => {}
         }
     }
@@ -108,8 +108,8 @@ impl Reported {
             self.seen.clone_from(channels);
             self.moved_at = now;
         }
-        let has_rested = channels.pending == 0 || self.moved_at + RESTED_AFTER <= now;
-        let is_settled = status.phase == Phase::Online && has_rested;
+        let has_settled = channels.pending == 0 || self.moved_at + SETTLED_AFTER <= now;
+        let is_settled = status.phase == Phase::Online && has_settled;
         let (loses_more, is_short_news) = self.find_shortage(status);
         let is_news = is_new_phase || is_settled && self.channels != *channels || is_short_news;
         let is_worse = match status.phase {
@@ -268,7 +268,7 @@ mod tests {
 
     use super::*;
     use crate::domain::message::JoinFailure;
-    use crate::telemetry::listening::Heard;
+    use crate::telemetry::listening::Received;
     use crate::testing::log::TestLog;
     use crate::twitch::account::shortage::{LostReplies, Shortage};
 
@@ -521,7 +521,7 @@ mod tests {
         line.await.unwrap();
         for state in ["connecting", "stopped"] {
             let event = HostEvent::Connection { account: "mybot".into(), state };
-            assert_eq!(listening.next().await, Some(Heard::Event(Arc::new(event))));
+            assert_eq!(listening.next().await, Some(Received::Event(Arc::new(event))));
         }
         assert_eq!(listening.next().await, None);
         let log = log.text();

@@ -18,7 +18,7 @@ use super::moderators::Moderators;
 use super::speech::{Speech, Spoken, Words};
 use crate::app::data_dir::{database_path, open_store};
 use crate::app::quiet::wait_until_quiet;
-use crate::app::{App, Surroundings, watching};
+use crate::app::{App, Dependencies, watching};
 use crate::chat::dispatch::unanswered::Unanswered;
 use crate::config::{AccountConfig, Config, SeedChannel, TokenSource};
 use crate::domain::account::BotAccount;
@@ -94,7 +94,7 @@ impl Stage {
         open.extend(list_kept_channels(state_dir).await?);
         let moderators = Moderators::load(state_dir)?;
         set_up_twitch(&twitch, &mut open, &moderators)?;
-        let surroundings = Surroundings {
+        let dependencies = Dependencies {
             clock: Arc::new(SystemClock),
             credentials: Arc::new(DemoToken),
             new_channels: NewChannelRules::Everything,
@@ -103,7 +103,7 @@ impl Stage {
             cache_dir: cache_dir.to_owned(),
             lost_log_lines: LostLines::default(),
         };
-        let app = App::start(demo_config(state_dir, address, api)?, surroundings).await;
+        let app = App::start(demo_config(state_dir, address, api)?, dependencies).await;
         let app = match api {
             Some(api) => {
                 app.with_context(|| format!("with the API at {api}; --api=127.0.0.1:0 takes any free port"))?

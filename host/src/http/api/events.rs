@@ -29,8 +29,8 @@ use crate::http::server::throttle::QuotaPermit;
 use crate::http::shapes::event::{ConnectionEvent, InvocationEvent, MissedEvent, ModuleEvent, TextEvent};
 use crate::http::state::Api;
 use crate::telemetry::HostEvent;
-use crate::telemetry::listening::{Heard, Listening};
-use crate::telemetry::texts::SaidText;
+use crate::telemetry::listening::{Listening, Received};
+use crate::telemetry::texts::CallText;
 
 /// Proxies close a connection that is silent for a minute.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
@@ -159,7 +159,7 @@ fn parse_kind(text: &str) -> Result<&'static str, ApiError> {
 /// The state of one listener's stream.
 struct Listener {
     events: Listening<HostEvent>,
-    texts: Option<Listening<SaidText>>,
+    texts: Option<Listening<CallText>>,
     stop: CancellationToken,
     checked_at: Instant,
     /// Events sent so far; also the id of the last one.
@@ -191,10 +191,10 @@ impl Listener {
         }
     }
 
-    fn write_wanted(&self, heard: Heard<HostEvent>) -> Option<Written> {
+    fn write_wanted(&self, heard: Received<HostEvent>) -> Option<Written> {
         match heard {
-            Heard::Event(event) => self.wanted.contains(&event).then(|| write_event(&event, self.api.now().wall)),
-            Heard::Missed(count) => Some(write_missed(count)),
+            Received::Event(event) => self.wanted.contains(&event).then(|| write_event(&event, self.api.now().wall)),
+            Received::Missed(count) => Some(write_missed(count)),
         }
     }
 
@@ -211,7 +211,7 @@ impl Listener {
 }
 
 /// Waits forever if no texts were requested.
-async fn hear(texts: &mut Option<Listening<SaidText>>) -> Option<Heard<SaidText>> {
+async fn hear(texts: &mut Option<Listening<CallText>>) -> Option<Received<CallText>> {
     match texts {
         Some(texts) => texts.next().await,
         None => std::future::pending().await,
@@ -236,13 +236,13 @@ fn write_event(event: &HostEvent, now: SystemTime) -> Written {
     }
 }
 
-fn write_text(heard: Heard<SaidText>) -> Written {
+fn write_text(heard: Received<CallText>) -> Written {
     match heard {
-        Heard::Event(said) => {
+        Received::Event(said) => {
             let (invocation, channel) = (said.invocation.to_string(), said.channel.to_string());
             write("text", &TextEvent { invocation, channel, text: said.text.to_string() })
         }
-        Heard::Missed(count) => write_missed(count),
+        Received::Missed(count) => write_missed(count),
     }
 }
 

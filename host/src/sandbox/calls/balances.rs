@@ -1,8 +1,8 @@
 //! Capability `balances`: reads what chatters own. Waits for the network if an outside provider keeps the balances.
 
 use super::chatters::{Reference, resolve};
-use super::door::Run;
 use super::error::{HostCallError, split};
+use super::run::Run;
 use super::transaction::Transaction;
 use crate::balances::provider;
 use crate::domain::effect::{Holder, Scope};
@@ -34,13 +34,13 @@ impl From<provider::Balance> for Balance {
 
 impl From<BalanceError> for HostCallError<BalanceError> {
     fn from(error: BalanceError) -> Self {
-        HostCallError::Answered(error)
+        HostCallError::Returned(error)
     }
 }
 
 impl From<provider::FindBalanceError> for HostCallError<BalanceError> {
     fn from(error: provider::FindBalanceError) -> Self {
-        HostCallError::Answered(match error {
+        HostCallError::Returned(match error {
             provider::FindBalanceError::UnknownChatter => BalanceError::UnknownChatter,
             provider::FindBalanceError::UnknownCurrency => BalanceError::UnknownCurrency,
             provider::FindBalanceError::Unavailable(why) => BalanceError::Unavailable(why),
@@ -95,23 +95,23 @@ mod tests {
     use std::collections::HashMap;
     use std::sync::Arc;
 
-    use super::super::fixture::{Bench, SHOP, error_of};
+    use super::super::fixture::{Fixture, SHOP, error_of};
     use super::super::{payments, storage};
     use super::*;
     use crate::balances::provider::BalanceProvider;
-    use crate::bench::Terms;
+    use crate::bench::BenchOptions;
     use crate::domain::effect::Committed;
     use crate::testing::FailingProvider;
     use crate::testing::at_once;
 
-    fn amounts(bench: &Bench, run: &mut Transaction, who: &str) -> Vec<String> {
+    fn amounts(bench: &Fixture, run: &mut Transaction, who: &str) -> Vec<String> {
         let balances = bench.wait(find(run, who)).unwrap();
         balances.iter().map(|balance| format!("{} {}", balance.amount, balance.currency)).collect()
     }
 
     #[test]
     fn a_balance_holds_what_this_run_paid() {
-        let bench = Bench::new(Terms::default());
+        let bench = Fixture::new(BenchOptions::default());
         let mut run = bench.run("alice", "@bob");
         at_once(payments::transfer(&mut run, "bob", "30")).unwrap();
         assert_eq!(amounts(&bench, &mut run, "alice"), ["70 points"]);
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_balance_that_was_read_is_checked_where_something_is_written() {
-        let bench = Bench::new(Terms::default());
+        let bench = Fixture::new(BenchOptions::default());
         let mut telling = bench.run("alice", "@bob");
         let known = amounts(&bench, &mut telling, "bob");
         at_once(storage::save(&mut telling, "told", known.concat().into_bytes())).unwrap();
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn the_richest_are_named() {
-        let bench = Bench::new(Terms::default());
+        let bench = Fixture::new(BenchOptions::default());
         let mut run = bench.run("alice", "@bob");
         at_once(payments::transfer(&mut run, "bob", "30")).unwrap();
         assert_eq!(bench.commit(run), Committed::Done);
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn a_provider_that_is_down_is_reported_as_such() {
         let outside: Arc<dyn BalanceProvider> = Arc::new(FailingProvider);
-        let bench = Bench::new(Terms { outside: HashMap::from([(SHOP, outside)]), ..Terms::default() });
+        let bench = Fixture::new(BenchOptions { outside: HashMap::from([(SHOP, outside)]), ..BenchOptions::default() });
         let mut run = bench.run("alice", "");
         assert!(matches!(error_of(bench.wait(find(&mut run, "bob"))), BalanceError::Unavailable(_)));
     }

@@ -1,7 +1,7 @@
 //! Capability `channels`: asks the bot to join the invoking chatter's own channel, or to leave it.
 
-use super::door::Run;
 use super::error::{EndRun, HostCallError, NOT_PROVEN, split};
+use super::run::Run;
 use super::transaction::Transaction;
 use crate::domain::effect::{Effect, PresenceEffect, Scope};
 use crate::domain::manifest::Capability;
@@ -20,13 +20,13 @@ impl Host for Run {
 
 impl From<JoinError> for HostCallError<JoinError> {
     fn from(error: JoinError) -> Self {
-        HostCallError::Answered(error)
+        HostCallError::Returned(error)
     }
 }
 
 impl From<joining::JoinError> for HostCallError<JoinError> {
     fn from(error: joining::JoinError) -> Self {
-        HostCallError::Answered(match error {
+        HostCallError::Returned(match error {
             joining::JoinError::JoinedAlready => JoinError::JoinedAlready,
             joining::JoinError::NeedsConsent(address) => JoinError::NeedsConsent(address),
             joining::JoinError::Waiting(place) => JoinError::Waiting(place),
@@ -85,16 +85,16 @@ async fn presence(run: &mut Transaction) -> Result<Presence, EndRun> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Bench, error_of};
+    use super::super::fixture::{Fixture, error_of};
     use super::super::settings;
     use super::*;
-    use crate::bench::Terms;
+    use crate::bench::BenchOptions;
     use crate::domain::effect::Committed;
     use crate::domain::id::{ChannelId, Origin};
     use crate::joining::JoinPolicy;
     use crate::testing::at_once;
 
-    fn wanted(bench: &Bench) -> Vec<String> {
+    fn wanted(bench: &Fixture) -> Vec<String> {
         at_once(bench.world.store.host.list_wanted())
             .unwrap()
             .into_iter()
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn chatters_call_the_bot_into_their_own_channel_and_send_it_away() {
-        let bench = Bench::new(Terms::default());
+        let bench = Fixture::new(BenchOptions::default());
         let mut joining = bench.run("alice", "");
         at_once(request_join(&mut joining)).unwrap();
         assert_eq!(error_of(at_once(request_join(&mut joining))), JoinError::JoinedAlready);
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn two_requests_at_once_join_once() {
-        let bench = Bench::new(Terms::default());
+        let bench = Fixture::new(BenchOptions::default());
         let (mut first, mut second) = (bench.run("alice", ""), bench.run("alice", ""));
         assert!(at_once(request_join(&mut first)).is_ok() && at_once(request_join(&mut second)).is_ok());
         assert_eq!([bench.commit(first), bench.commit(second)], [Committed::Done, Committed::Conflict]);
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_set_up_that_is_out_of_date_ends_the_run_and_is_read_anew() {
-        let bench = Bench::new(Terms::default());
+        let bench = Fixture::new(BenchOptions::default());
         let mut change = bench.run("shop", "");
         settings::set_prefix(&mut change, "?").unwrap();
         let commit = change.finish(&[]).unwrap();
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_closed_bot_says_why_it_does_not_come() {
-        let bench = Bench::new(Terms { join_policy: JoinPolicy::Closed, ..Terms::default() });
+        let bench = Fixture::new(BenchOptions { join_policy: JoinPolicy::Closed, ..BenchOptions::default() });
         assert!(matches!(error_of(at_once(request_join(&mut bench.run("alice", "")))), JoinError::Refused(_)));
         // A closed bot still leaves: every broadcaster may send the bot away.
         assert!(at_once(request_leave(&mut bench.run("shop", ""))).unwrap());
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn an_account_sits_in_so_many_channels() {
-        let bench = Bench::new(Terms { capacity: 2, ..Terms::default() });
+        let bench = Fixture::new(BenchOptions { capacity: 2, ..BenchOptions::default() });
         let mut joining = bench.run("alice", "");
         at_once(request_join(&mut joining)).unwrap();
         assert_eq!(bench.commit(joining), Committed::Done);
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_claim_to_be_a_chatter_calls_the_bot_nowhere_and_sends_it_nowhere() {
-        let bench = Bench::new(Terms::default());
+        let bench = Fixture::new(BenchOptions::default());
         let mut invocation = bench.invocation("shop", "");
         invocation.is_proven = false;
         let mut run = bench.begin(invocation);
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn timers_call_the_bot_nowhere() {
-        let bench = Bench::new(Terms::default());
+        let bench = Fixture::new(BenchOptions::default());
         let mut invocation = bench.invocation("shop", "");
         invocation.id.origin = Origin::Timer;
         let mut run = bench.begin(invocation);

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::door::Run;
 use super::error::EndRun;
+use super::run::Run;
 use super::transaction::Transaction;
 use crate::domain::id::{ChatterId, Login};
 use crate::domain::invocation::Invocation;
@@ -134,16 +134,16 @@ fn shown(run: &Transaction) -> [Option<KnownChatter>; 2] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Bench, SHOP, now};
+    use super::super::fixture::{Fixture, SHOP, now};
     use super::*;
-    use crate::bench::Terms;
+    use crate::bench::BenchOptions;
     use crate::domain::id::MessageId;
     use crate::domain::message::QuotedMessage;
     use crate::testing::at_once;
 
     #[test]
     fn chatters_are_found_by_login_and_by_id() {
-        let bench = Bench::new(Terms::default());
+        let bench = Fixture::new(BenchOptions::default());
         let run = bench.run("alice", "");
         for text in ["bob", "@bob", "@BOB", "id:2"] {
             assert_eq!(at_once(resolve(&run, text)).unwrap().map(|chatter| chatter.id), Some(ChatterId(2)), "{text}");
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_display_name_means_the_one_chatter_who_bears_it() {
-        let bench = Bench::new(Terms::default());
+        let bench = Fixture::new(BenchOptions::default());
         let known = |id, login: &str, name: &str| KnownChatter {
             id: ChatterId(id),
             login: login.parse().unwrap(),
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn the_caller_counts_under_the_name_of_this_moment() {
-        let bench = Bench::new(Terms::default());
+        let bench = Fixture::new(BenchOptions::default());
         let mut invocation = bench.invocation("alice", "");
         invocation.chatter.display_name = "アリス".into();
         let caller = invocation.chatter.id;
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn whom_the_invocation_shows_is_known_before_the_store_knows() {
-        let bench = Bench::new(Terms::default());
+        let bench = Fixture::new(BenchOptions::default());
         let mut invocation = bench.invocation("alice", "");
         invocation.chatter.id = ChatterId(77);
         invocation.chatter.login = "newcomer".parse().unwrap();
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_recycled_login_belongs_to_its_last_bearer() {
-        let bench = Bench::new(Terms::default());
+        let bench = Fixture::new(BenchOptions::default());
         let heir = KnownChatter { id: ChatterId(9), login: "bob".parse().unwrap(), display_name: "Bob".into() };
         let later = now() + std::time::Duration::from_secs(1);
         bench.wait(bench.world.store.save_seen(SHOP, vec![heir], later)).unwrap();

@@ -1,6 +1,6 @@
 //! Capability `clock`: returns the moment of the invocation, which is the same in each run.
 
-use super::door::Run;
+use super::run::Run;
 use super::vocabulary::unix_millis;
 use crate::domain::manifest::Capability;
 use crate::sandbox::bindings::twitchy::command::clock::Host;

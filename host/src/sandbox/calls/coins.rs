@@ -1,6 +1,6 @@
 //! Capability `coins`: always unavailable, because this host has no provider of prices yet.
 
-use super::door::Run;
+use super::run::Run;
 use crate::domain::manifest::Capability;
 use crate::sandbox::bindings::twitchy::command::coins::{CoinError, CoinPrice, CoinSummary, Host};
 

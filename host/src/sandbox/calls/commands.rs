@@ -1,7 +1,7 @@
 //! Capability `commands`: lists the commands that the invoking chatter may use in this channel.
 
-use super::door::Run;
 use super::error::EndRun;
+use super::run::Run;
 use super::transaction::Transaction;
 use crate::domain::manifest::Capability;
 use crate::sandbox::bindings::twitchy::command::commands::{Host, Listing};

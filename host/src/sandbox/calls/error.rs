@@ -39,20 +39,20 @@ impl From<FindSecretError> for EndRun {
 pub enum HostCallError<E> {
     /// The module gets this error, and the run goes on.
     #[error("{0}")]
-    Answered(E),
+    Returned(E),
     #[error(transparent)]
-    Ends(EndRun),
+    EndsRun(EndRun),
 }
 
 impl<E> From<EndRun> for HostCallError<E> {
     fn from(end: EndRun) -> Self {
-        HostCallError::Ends(end)
+        HostCallError::EndsRun(end)
     }
 }
 
 impl<E> From<StoreError> for HostCallError<E> {
     fn from(error: StoreError) -> Self {
-        HostCallError::Ends(error.into())
+        HostCallError::EndsRun(error.into())
     }
 }
 
@@ -60,7 +60,7 @@ impl<E> From<StoreError> for HostCallError<E> {
 pub(super) fn split<T, E>(answer: Result<T, HostCallError<E>>) -> Result<Result<T, E>, EndRun> {
     match answer {
         Ok(value) => Ok(Ok(value)),
-        Err(HostCallError::Answered(error)) => Ok(Err(error)),
-        Err(HostCallError::Ends(end)) => Err(end),
+        Err(HostCallError::Returned(error)) => Ok(Err(error)),
+        Err(HostCallError::EndsRun(end)) => Err(end),
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::error::HostCallError;
 use super::transaction::Transaction;
 use crate::bench::clock::ManualClock;
-use crate::bench::{Ground, Terms};
+use crate::bench::{BenchHost, BenchOptions};
 use crate::domain::effect::{Commit, Committed, Holder};
 use crate::domain::id::{ChannelId, ChatterId};
 use crate::domain::invocation::Invocation;
@@ -23,26 +23,26 @@ pub(super) const BROADCASTER: (&str, u64) = ("shop", 100);
 pub(super) const CHATTERS: [(&str, u64); 3] = [("alice", 1), ("bob", 2), ("carol", 3)];
 pub(super) const SHOP: ChannelId = ChannelId(BROADCASTER.1);
 
-pub(super) struct Bench {
+pub(super) struct Fixture {
     pub(super) world: Arc<World>,
     runtime: tokio::runtime::Runtime,
     calls: AtomicU64,
-    _ground: Ground,
+    _ground: BenchHost,
 }
 
-impl Bench {
+impl Fixture {
     /// The channel [`SHOP`] with the modules `settings`, `extra` and `bank`, which have every grant. Each of
     /// [`CHATTERS`] has written there and has 100 points.
-    pub(super) fn new(terms: Terms) -> Bench {
+    pub(super) fn new(terms: BenchOptions) -> Fixture {
         let clock = Arc::new(ManualClock::at(now()));
-        let ground = Ground::open(Terms { clock, ..terms }).unwrap();
+        let ground = BenchHost::open(BenchOptions { clock, ..terms }).unwrap();
         let setup = &ground.world.setup;
         setup.add_module(Arc::new(bank()));
         setup.add_module(Arc::new(manifest("extra", vec![command("extra")], Vec::new())));
         let moderators = setting("moderators", SettingKind::Boolean, "false");
         setup.add_module(Arc::new(manifest("settings", vec![command("settings")], vec![moderators])));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let bench = Bench { world: ground.world.clone(), runtime, calls: AtomicU64::new(0), _ground: ground };
+        let bench = Fixture { world: ground.world.clone(), runtime, calls: AtomicU64::new(0), _ground: ground };
         bench.add_channel(BROADCASTER);
         bench
     }
@@ -104,7 +104,7 @@ impl Bench {
 /// Returns the error that the module gets; any other result fails the test.
 pub(super) fn error_of<T: std::fmt::Debug, E: std::fmt::Debug>(answer: Result<T, HostCallError<E>>) -> E {
     match answer {
-        Err(HostCallError::Answered(error)) => error,
+        Err(HostCallError::Returned(error)) => error,
         other => panic!("{other:?}"),
     }
 }

@@ -13,15 +13,15 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use self::requests::{Recorded, Requests, Sent};
-use super::door::Run;
 use super::error::{EndRun, HostCallError, split};
+use super::run::Run;
 use super::transaction::Transaction;
 use crate::domain::id::InvocationId;
 use crate::domain::manifest::{Capability, SettingKind};
 use crate::domain::ports::FindSecretError;
 use crate::domain::trace::Step;
 use crate::sandbox::bindings::twitchy::command::http::{Host, HttpError, Request, Response};
-use crate::sandbox::web::client::Order;
+use crate::sandbox::web::client::PreparedRequest;
 use crate::sandbox::web::header::{list_secret_keys, prepare_headers};
 use crate::sandbox::web::request::{SendRequestError, WebRequest, WebResponse};
 
@@ -71,7 +71,7 @@ pub async fn send(run: &mut Transaction, request: WebRequest) -> Result<WebRespo
     if let Some(recorded) = requests.find(place) {
         // A different request would have to be sent although the recorded one already was.
         let is_same = recorded.digest == digest;
-        return if is_same { recorded.sent.map_err(HostCallError::Answered) } else { Err(EndRun::Conflict.into()) };
+        return if is_same { recorded.sent.map_err(HostCallError::Returned) } else { Err(EndRun::Conflict.into()) };
     }
     let left = run.world().web.config().bytes.checked_sub(requests.bytes() + request_bytes(&request));
     let has_time = Instant::now() + TO_ANSWER < requests.deadline;
@@ -97,12 +97,12 @@ pub async fn send(run: &mut Transaction, request: WebRequest) -> Result<WebRespo
         run.world().telemetry.note_web_answer(asked_at.elapsed());
     }
     requests.record(Recorded { digest, bytes, sent: sent.clone() });
-    sent.map_err(HostCallError::Answered)
+    sent.map_err(HostCallError::Returned)
 }
 
 fn refuse(run: &Transaction, error: SendRequestError) -> HostCallError<SendRequestError> {
     run.world().telemetry.note_web_request(error.code());
-    HostCallError::Answered(error)
+    HostCallError::Returned(error)
 }
 
 async fn send_now(
@@ -121,7 +121,7 @@ async fn send_now(
         Err(error) => return Ok(Err(error)),
     };
     let (declared, granted) = (&run.call().manifest.http_hosts, &run.call().grants.http_hosts);
-    let order = Order {
+    let order = PreparedRequest {
         request,
         headers,
         hosts: granted.iter().filter(|host| declared.contains(host)).cloned().collect(),

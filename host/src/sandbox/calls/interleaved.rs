@@ -10,13 +10,13 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::error::{EndRun, HostCallError, split};
-use super::fixture::{Bench, CHATTERS, bank, invocation};
+use super::fixture::{CHATTERS, Fixture, bank, invocation};
 use super::model::{
     CHANNELS, ChannelModel, MINT, MOST_BYTES, MOST_KEYS, MOST_MOVED, MOST_MOVED_BY_ONE, MOST_PER_DAY, Model, Step, TILL,
 };
 use super::transaction::Transaction;
 use super::{balances, channels, commands, payments, settings, storage, treasury, words};
-use crate::bench::Terms;
+use crate::bench::BenchOptions;
 use crate::config::SandboxConfig;
 use crate::domain::amount::Amount;
 use crate::domain::effect::{Commit, Committed, Holder};
@@ -36,13 +36,13 @@ struct Script {
     /// Index into [`CHATTERS`]; the broadcaster comes after the last.
     caller: usize,
     steps: Vec<Step>,
-    fate: Fate,
+    ending: Ending,
 }
 
 /// How an invocation ends when it has taken all its steps for the first time.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Fate {
-    Shown,
+enum Ending {
+    Answered,
     /// The module returns an error, so nothing is committed.
     Refused,
     /// The host dies before the commit, and the same invocation is sent again.
@@ -78,19 +78,19 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn script() -> impl Strategy<Value = Script> {
-    let fate = prop_oneof![
-        6 => Just(Fate::Shown),
-        1 => Just(Fate::Refused),
-        1 => Just(Fate::CrashBeforeCommit),
-        2 => Just(Fate::CrashAfterCommit),
+    let ending = prop_oneof![
+        6 => Just(Ending::Answered),
+        1 => Just(Ending::Refused),
+        1 => Just(Ending::CrashBeforeCommit),
+        2 => Just(Ending::CrashAfterCommit),
     ];
     // The broadcaster is chosen most often, because nobody else may change the set-up.
     let caller = prop_oneof![0..CHATTERS.len(), Just(CHATTERS.len())];
-    (0..CHANNELS.len(), caller, vec(step(), 1..6), fate).prop_map(|(channel, caller, steps, fate)| Script {
+    (0..CHANNELS.len(), caller, vec(step(), 1..6), ending).prop_map(|(channel, caller, steps, ending)| Script {
         channel,
         caller,
         steps,
-        fate,
+        ending,
     })
 }
 
@@ -108,7 +108,7 @@ impl Script {
 }
 
 /// Takes the step on the real transaction; [`Model::take`] is its model.
-fn take(bench: &Bench, run: &mut Transaction, step: &Step) -> Result<String, EndRun> {
+fn take(bench: &Fixture, run: &mut Transaction, step: &Step) -> Result<String, EndRun> {
     match *step {
         Step::Save(key, length) => seen(at_once(storage::save(run, key, vec![b'x'; length]))),
         Step::Grow(from, to) => {
@@ -189,7 +189,7 @@ struct Active {
 }
 
 struct Interleaver<'a> {
-    bench: &'a Bench,
+    bench: &'a Fixture,
     scripts: Vec<Script>,
     waiting: VecDeque<usize>,
     active: Vec<Active>,
@@ -252,17 +252,17 @@ impl Interleaver<'_> {
 
     fn finish(&mut self, active: Active) {
         let Active { number, runs, run, seen } = active;
-        let fate = std::mem::replace(&mut self.scripts[number].fate, Fate::Shown);
+        let ending = std::mem::replace(&mut self.scripts[number].ending, Ending::Answered);
         let Some(commit) = run.finish(&[Reply::Say(seen.join("|"))]) else { return };
-        match fate {
-            Fate::Refused => self.scripts[number].fate = Fate::Refused,
-            Fate::CrashBeforeCommit => self.waiting.push_back(number),
-            Fate::CrashAfterCommit => {
+        match ending {
+            Ending::Refused => self.scripts[number].ending = Ending::Refused,
+            Ending::CrashBeforeCommit => self.waiting.push_back(number),
+            Ending::CrashAfterCommit => {
                 if self.commit(number, runs, seen, &commit) {
                     self.waiting.push_back(number);
                 }
             }
-            Fate::Shown => {
+            Ending::Answered => {
                 self.commit(number, runs, seen, &commit);
             }
         }
@@ -289,7 +289,7 @@ impl Interleaver<'_> {
 }
 
 /// Compares the store with the model.
-fn check(bench: &Bench, model: &Model) {
+fn check(bench: &Fixture, model: &Model) {
     for ((_, channel), expected) in CHANNELS.iter().zip(&model.channels) {
         check_storage(bench, ChannelId(*channel), expected);
         check_ledger(bench, ChannelId(*channel), expected);
@@ -299,7 +299,7 @@ fn check(bench: &Bench, model: &Model) {
     assert_eq!(wanted.map(|channel| channel.id.unwrap().0).collect::<BTreeSet<_>>(), model.wanted);
 }
 
-fn check_storage(bench: &Bench, channel: ChannelId, expected: &ChannelModel) {
+fn check_storage(bench: &Fixture, channel: ChannelId, expected: &ChannelModel) {
     let (state, entries) = at_once(bench.world.store.list_entries(channel, &bank().name, "", None, 100)).unwrap();
     let entries = entries.into_iter().map(|(key, value)| (key, String::from_utf8(value).unwrap()));
     assert_eq!(entries.collect::<BTreeMap<_, _>>(), expected.entries);
@@ -307,7 +307,7 @@ fn check_storage(bench: &Bench, channel: ChannelId, expected: &ChannelModel) {
     assert_eq!((state.bytes, state.keys), usage, "the quota counts exactly");
 }
 
-fn check_ledger(bench: &Bench, channel: ChannelId, expected: &ChannelModel) {
+fn check_ledger(bench: &Fixture, channel: ChannelId, expected: &ChannelModel) {
     let units = |holder: u64| {
         let holder = match holder {
             TILL => Holder::Till,
@@ -322,7 +322,7 @@ fn check_ledger(bench: &Bench, channel: ChannelId, expected: &ChannelModel) {
     assert!(accounts.iter().all(|(holder, units)| *holder == MINT || *units >= 0), "nobody is below zero");
 }
 
-fn check_setup(bench: &Bench, channel: ChannelId, expected: &ChannelModel) {
+fn check_setup(bench: &Fixture, channel: ChannelId, expected: &ChannelModel) {
     let record = at_once(bench.world.store.load_channel(channel)).unwrap().unwrap();
     let bank = bank().name;
     let sides = record.settings.get(&bank).and_then(|settings| settings.get("sides")).map_or("6", String::as_str);
@@ -338,7 +338,7 @@ fn interleaved_invocations_do_what_they_would_one_after_another() {
     proptest!(ProptestConfig::with_cases(40), |(scripts in vec(script(), 2..24), choices in vec(any::<u8>(), 16..64))| {
         let limits =
             SandboxConfig { storage_bytes: MOST_BYTES as u64, storage_keys: MOST_KEYS as u64, ..<_>::default() };
-        let bench = Bench::new(Terms { limits, ..Terms::default() });
+        let bench = Fixture::new(BenchOptions { limits, ..BenchOptions::default() });
         bench.add_channel(CHANNELS[1]);
         let mut interleaver = Interleaver {
             bench: &bench,

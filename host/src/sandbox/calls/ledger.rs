@@ -23,13 +23,13 @@ pub(super) type Refusal = HostCallError<PaymentError>;
 
 impl From<PaymentError> for Refusal {
     fn from(error: PaymentError) -> Self {
-        HostCallError::Answered(error)
+        HostCallError::Returned(error)
     }
 }
 
 impl From<CheckPaymentError> for Refusal {
     fn from(error: CheckPaymentError) -> Self {
-        HostCallError::Answered(match error {
+        HostCallError::Returned(match error {
             CheckPaymentError::InvalidAmount => PaymentError::InvalidAmount,
             CheckPaymentError::Nothing(_)
             | CheckPaymentError::MostPerInvocation(..)
@@ -139,12 +139,12 @@ mod tests {
     use std::sync::Arc;
 
     use super::super::error::NOT_PROVEN;
-    use super::super::fixture::{Bench, SHOP, bank, error_of, now};
+    use super::super::fixture::{Fixture, SHOP, bank, error_of, now};
     use super::super::payments::{charge, transfer};
     use super::super::{settings, treasury};
     use super::*;
     use crate::balances::provider::BalanceProvider;
-    use crate::bench::Terms;
+    use crate::bench::BenchOptions;
     use crate::domain::effect::Committed;
     use crate::domain::id::{MessageId, Origin};
     use crate::domain::manifest::{Capability, Caps, Grants};
@@ -152,8 +152,8 @@ mod tests {
     use crate::testing::FailingProvider;
     use crate::testing::at_once;
 
-    fn bench() -> Bench {
-        Bench::new(Terms::default())
+    fn bench() -> Fixture {
+        Fixture::new(BenchOptions::default())
     }
 
     fn amount(text: &str) -> Amount {
@@ -280,7 +280,7 @@ mod tests {
         see(22, "alice_22");
         for to in ["アリス", "arisu"] {
             let error = at_once(transfer(&mut bench.run("alice", "@アリス 1"), to, "1")).unwrap_err();
-            assert!(matches!(&error, HostCallError::Ends(EndRun::Refused(_))), "{to}: {error:?}");
+            assert!(matches!(&error, HostCallError::EndsRun(EndRun::Refused(_))), "{to}: {error:?}");
         }
         assert!(at_once(transfer(&mut bench.run("alice", "@arisu 1"), "arisu", "1")).is_ok());
     }
@@ -388,7 +388,7 @@ mod tests {
 
     #[test]
     fn a_claim_to_be_a_chatter_spends_nothing_and_a_role_pays_out() {
-        let bench = Bench::new(Terms::default());
+        let bench = Fixture::new(BenchOptions::default());
         let mut invocation = bench.invocation("shop", "@bob");
         invocation.is_proven = false;
         let mut run = bench.begin(invocation);
@@ -536,7 +536,7 @@ mod tests {
     #[test]
     fn an_outside_currency_is_not_paid_with() {
         let outside: Arc<dyn BalanceProvider> = Arc::new(FailingProvider);
-        let bench = Bench::new(Terms { outside: HashMap::from([(SHOP, outside)]), ..Terms::default() });
+        let bench = Fixture::new(BenchOptions { outside: HashMap::from([(SHOP, outside)]), ..BenchOptions::default() });
         assert!(matches!(
             error_of(at_once(transfer(&mut bench.run("alice", "@bob"), "bob", "1"))),
             PaymentError::Unavailable(_)

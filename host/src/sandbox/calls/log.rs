@@ -1,6 +1,6 @@
 //! Capability `log`: the only one without a grant check. Lines beyond the limits are dropped, so a call harms nobody.
 
-use super::door::Run;
+use super::run::Run;
 use crate::sandbox::bindings::twitchy::command::log::{Host, Level};
 use crate::telemetry::lines::LineLevel;
 

@@ -1,8 +1,8 @@
 //! Capability `payments`: payments by the invoking chatter.
 
-use super::door::Run;
 use super::error::{NOT_PROVEN, split};
 use super::ledger::{Paid, Refusal, check_powers, find_payee, held_by, pay_between};
+use super::run::Run;
 use super::transaction::Transaction;
 use crate::domain::effect::Holder;
 use crate::domain::manifest::Capability;

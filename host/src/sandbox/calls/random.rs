@@ -2,8 +2,8 @@
 
 pub(super) mod generator;
 
-use super::door::Run;
 use super::error::EndRun;
+use super::run::Run;
 use crate::domain::manifest::Capability;
 use crate::sandbox::bindings::twitchy::command::random::Host;
 

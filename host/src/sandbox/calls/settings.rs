@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use super::chatters::{Reference, resolve};
-use super::door::Run;
 use super::error::{EndRun, HostCallError, split};
+use super::run::Run;
 use super::transaction::Transaction;
 use super::vocabulary::unix_millis;
 use crate::domain::effect::Effect;
@@ -78,7 +78,7 @@ impl From<listing::SettingLine> for Setting {
 
 impl From<change::SettingsError> for HostCallError<SettingsError> {
     fn from(error: change::SettingsError) -> Self {
-        HostCallError::Answered(match error {
+        HostCallError::Returned(match error {
             change::SettingsError::UnknownModule => SettingsError::UnknownModule,
             change::SettingsError::UnknownSetting => SettingsError::UnknownSetting,
             change::SettingsError::WordTaken(module) => SettingsError::WordTaken(module),
@@ -159,10 +159,10 @@ fn change(
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Bench, SHOP, error_of, now};
+    use super::super::fixture::{Fixture, SHOP, error_of, now};
     use super::super::{commands, storage};
     use super::*;
-    use crate::bench::Terms;
+    use crate::bench::BenchOptions;
     use crate::domain::effect::Committed;
     use crate::testing::at_once;
 
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_change_is_seen_by_its_own_run_and_after_the_commit_by_all() {
-        let bench = Bench::new(Terms::default());
+        let bench = Fixture::new(BenchOptions::default());
         let mut run = bench.run("shop", "");
         set_prefix(&mut run, "?").unwrap();
         at_once(change_setting(&mut run, "bank", "sides", "20")).unwrap();
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_chatter_changes_nothing() {
-        let bench = Bench::new(Terms::default());
+        let bench = Fixture::new(BenchOptions::default());
         let mut run = bench.run("alice", "");
         for refused in [
             set_prefix(&mut run, "?"),
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_chatter_is_stored_by_id_and_shown_by_login() {
-        let bench = Bench::new(Terms::default());
+        let bench = Fixture::new(BenchOptions::default());
         let mut run = bench.run("shop", "");
         at_once(change_setting(&mut run, "bank", "patron", "@Bob")).unwrap();
         assert_eq!(value_of(&mut run, "patron"), "@bob");
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_set_up_that_is_out_of_date_is_a_conflict_and_then_read_anew() {
-        let bench = Bench::new(Terms::default());
+        let bench = Fixture::new(BenchOptions::default());
         let mut first = bench.run("shop", "");
         set_prefix(&mut first, "?").unwrap();
         let commit = first.finish(&[]).unwrap();

@@ -3,8 +3,8 @@
 pub(super) mod overlay;
 
 use self::overlay::{Entry, Usage};
-use super::door::Run;
 use super::error::{EndRun, HostCallError, split};
+use super::run::Run;
 use super::transaction::Transaction;
 use crate::domain::effect::Scope;
 use crate::domain::manifest::Capability;
@@ -57,7 +57,7 @@ impl Host for Run {
 
 impl From<StorageError> for HostCallError<StorageError> {
     fn from(error: StorageError) -> Self {
-        HostCallError::Answered(error)
+        HostCallError::Returned(error)
     }
 }
 
@@ -82,9 +82,9 @@ pub(super) async fn delete(run: &mut Transaction, key: &str) -> Result<(), EndRu
         return Ok(());
     }
     match write_entry(run, key, None).await {
-        Err(HostCallError::Ends(end)) => Err(end),
+        Err(HostCallError::EndsRun(end)) => Err(end),
         // A deletion cannot exceed the quota.
-        Ok(()) | Err(HostCallError::Answered(_)) => Ok(()),
+        Ok(()) | Err(HostCallError::Returned(_)) => Ok(()),
     }
 }
 
@@ -213,21 +213,24 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
-    use super::super::fixture::{Bench, SHOP, bank, error_of};
+    use super::super::fixture::{Fixture, SHOP, bank, error_of};
     use super::*;
-    use crate::bench::Terms;
+    use crate::bench::BenchOptions;
     use crate::config::SandboxConfig;
     use crate::domain::effect::Committed;
     use crate::domain::manifest::{Grants, Manifest};
     use crate::sandbox::call::Call;
     use crate::testing::at_once;
 
-    fn bench() -> Bench {
-        Bench::new(Terms::default())
+    fn bench() -> Fixture {
+        Fixture::new(BenchOptions::default())
     }
 
-    fn small(storage_bytes: u64, storage_keys: u64) -> Bench {
-        Bench::new(Terms { limits: SandboxConfig { storage_bytes, storage_keys, ..<_>::default() }, ..<_>::default() })
+    fn small(storage_bytes: u64, storage_keys: u64) -> Fixture {
+        Fixture::new(BenchOptions {
+            limits: SandboxConfig { storage_bytes, storage_keys, ..<_>::default() },
+            ..<_>::default()
+        })
     }
 
     fn save_text(run: &mut Transaction, key: &str, value: &str) {

@@ -1,6 +1,6 @@
 //! Capability `streams`: always unavailable, because this host does not watch live streams yet.
 
-use super::door::Run;
+use super::run::Run;
 use crate::domain::manifest::Capability;
 use crate::sandbox::bindings::twitchy::command::streams::{Host, LiveStream, StreamError};
 

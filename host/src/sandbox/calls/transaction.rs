@@ -1,7 +1,7 @@
 //! One run of an invocation as a transaction: what the run reads, and what it would change.
 //!
 //! A run reads the committed state through its own buffered effects, and notes the revision of each scope when it first
-//! reads that scope. A run ends as one [`Commit`] or changes nothing. Not here: grants, which the file `door` checks;
+//! reads that scope. A run ends as one [`Commit`] or changes nothing. Not here: grants, which the file `run` checks;
 //! the rules of each capability, which are in its file; and the commit itself, which the store makes.
 
 use std::collections::BTreeMap;
@@ -191,17 +191,17 @@ impl Transaction {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Bench, bank};
+    use super::super::fixture::{Fixture, bank};
     use super::super::{payments, storage};
     use super::*;
-    use crate::bench::Terms;
+    use crate::bench::BenchOptions;
     use crate::domain::effect::Committed;
     use crate::domain::manifest::Grants;
     use crate::testing::at_once;
 
     #[test]
     fn the_same_invocation_changes_things_once() {
-        let bench = Bench::new(Terms::default());
+        let bench = Fixture::new(BenchOptions::default());
         let invocation = bench.invocation("alice", "@bob");
         let pay = |reply: &str| {
             let mut run = bench.begin(invocation.clone());
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_run_that_is_dropped_changes_nothing() {
-        let bench = Bench::new(Terms::default());
+        let bench = Fixture::new(BenchOptions::default());
         let mut run = bench.run("alice", "@bob");
         at_once(payments::transfer(&mut run, "bob", "10")).unwrap();
         at_once(storage::save(&mut run, "k", vec![1])).unwrap();
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn one_module_cannot_see_the_storage_of_another() {
-        let bench = Bench::new(Terms::default());
+        let bench = Fixture::new(BenchOptions::default());
         let mut run = bench.run("alice", "");
         at_once(storage::save(&mut run, "k", vec![1])).unwrap();
         assert_eq!(bench.commit(run), Committed::Done);

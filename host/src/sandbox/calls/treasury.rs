@@ -1,8 +1,8 @@
 //! Capability `treasury`: payments by the channel.
 
-use super::door::Run;
 use super::error::split;
 use super::ledger::{Paid, check_powers, find_payee, held_by, pay_between};
+use super::run::Run;
 use super::transaction::Transaction;
 use crate::domain::effect::Holder;
 use crate::domain::manifest::Capability;

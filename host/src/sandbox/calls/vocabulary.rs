@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::door::Run;
+use super::run::Run;
 use crate::domain::id::Origin;
 use crate::domain::invocation::{CommandError, Invocation};
 use crate::domain::message::{Badge, Channel, Chatter, QuotedMessage, Reply};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::door::Run;
 use super::error::{EndRun, HostCallError, split};
+use super::run::Run;
 use super::transaction::Transaction;
 use super::vocabulary::cooldown_millis;
 use crate::domain::manifest::{Capability, Command};
@@ -55,7 +55,7 @@ impl From<Command> for Word {
 
 impl From<claims::WordError> for HostCallError<WordError> {
     fn from(error: claims::WordError) -> Self {
-        HostCallError::Answered(match error {
+        HostCallError::Returned(match error {
             claims::WordError::Invalid(what) => WordError::Invalid(what),
             claims::WordError::Taken(module) => WordError::Taken(module),
             claims::WordError::Full => WordError::Full,
@@ -88,15 +88,15 @@ fn list_claimed(run: &mut Transaction) -> Result<Vec<Command>, EndRun> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Bench, SHOP, error_of};
+    use super::super::fixture::{Fixture, SHOP, error_of};
     use super::*;
-    use crate::bench::Terms;
+    use crate::bench::BenchOptions;
     use crate::domain::effect::Committed;
     use crate::testing::command;
 
     #[test]
     fn a_claimed_word_answers_after_the_commit_until_it_is_released() {
-        let bench = Bench::new(Terms::default());
+        let bench = Fixture::new(BenchOptions::default());
         let answers = || bench.world.setup.find_channel(SHOP).unwrap().find_word("hello").is_some();
         let mut claiming = bench.run("shop", "");
         claim(&mut claiming, command("Hello")).unwrap();

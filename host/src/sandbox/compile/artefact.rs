@@ -35,32 +35,32 @@ const MOST_FILES: usize = 4096;
 pub(crate) struct ArtefactCache {
     folder: PathBuf,
     key: [u8; KEY_LENGTH],
-    limit: Room,
+    limit: DiskUsage,
     /// An upper bound of the folder's contents, because inspecting all files at each write would be slow. Writers hold
     /// the lock, so that clearing never deletes a half-written file.
-    taken: Mutex<Room>,
+    usage: Mutex<DiskUsage>,
     trouble: Trouble,
 }
 
 /// Files and bytes on the disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Room {
+struct DiskUsage {
     files: usize,
     bytes: u64,
 }
 
-impl Room {
-    fn fits(self, limit: Room) -> bool {
+impl DiskUsage {
+    fn fits(self, limit: DiskUsage) -> bool {
         self.files <= limit.files && self.bytes <= limit.bytes
     }
 
-    fn plus(self, bytes: u64) -> Room {
-        Room { files: self.files + 1, bytes: self.bytes.saturating_add(bytes) }
+    fn plus(self, bytes: u64) -> DiskUsage {
+        DiskUsage { files: self.files + 1, bytes: self.bytes.saturating_add(bytes) }
     }
 
     /// The room that is kept beyond the limit: clearing too much spares the next writes an inspection of the folder.
-    fn after_clearing(self) -> Room {
-        Room { files: self.files / 4 * 3, bytes: self.bytes / 4 * 3 }
+    fn after_clearing(self) -> DiskUsage {
+        DiskUsage { files: self.files / 4 * 3, bytes: self.bytes / 4 * 3 }
     }
 }
 
@@ -75,9 +75,9 @@ impl ArtefactCache {
     pub(crate) fn open(folder: &Path, most_bytes: u64) -> io::Result<ArtefactCache> {
         create_private_folder(folder)?;
         let key = load_or_make_key(&folder.join(KEY_FILE))?;
-        let limit = Room { files: MOST_FILES, bytes: most_bytes };
-        let taken = Mutex::new(remove_oldest(folder, limit, None)?);
-        Ok(ArtefactCache { folder: folder.to_owned(), key, limit, taken, trouble: Trouble::default() })
+        let limit = DiskUsage { files: MOST_FILES, bytes: most_bytes };
+        let usage = Mutex::new(remove_oldest(folder, limit, None)?);
+        Ok(ArtefactCache { folder: folder.to_owned(), key, limit, usage, trouble: Trouble::default() })
     }
 
     /// Loads the compiled module; `None` if there is no valid file.
@@ -110,8 +110,8 @@ impl ArtefactCache {
 
     /// Whether saving this code would delete other files.
     pub(crate) fn is_full_with(&self, code: &[u8]) -> bool {
-        let taken = *self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        !taken.plus((MAC_LENGTH + code.len()) as u64).fits(self.limit)
+        let usage = *self.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        !usage.plus((MAC_LENGTH + code.len()) as u64).fits(self.limit)
     }
 
     /// Marks the file of a module in memory as used: it is read only once, and would be deleted as if it were unused.
@@ -129,11 +129,11 @@ impl ArtefactCache {
         let mac = self.mac(name, code).finalize().into_bytes();
         let path = self.folder.join(name);
         // Poisoning is ignored: after a panic the count is at worst too high.
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
         write_whole(&path, &[&mac, code], Durability::Lazy)?;
-        *taken = taken.plus((mac.len() + code.len()) as u64);
-        if !taken.fits(self.limit) {
-            *taken = remove_oldest(&self.folder, self.limit, Some(&path))?;
+        *usage = usage.plus((mac.len() + code.len()) as u64);
+        if !usage.fits(self.limit) {
+            *usage = remove_oldest(&self.folder, self.limit, Some(&path))?;
         }
         Ok(())
     }
@@ -154,7 +154,7 @@ impl ArtefactCache {
 }
 
 /// If the files exceed the limit, deletes those used longest ago, but never `kept`. Returns what remains.
-fn remove_oldest(folder: &Path, limit: Room, kept: Option<&Path>) -> io::Result<Room> {
+fn remove_oldest(folder: &Path, limit: DiskUsage, kept: Option<&Path>) -> io::Result<DiskUsage> {
     let is_ours = |path: &PathBuf| path.extension().is_some_and(|ending| ending == ENDING || ending == UNFINISHED);
     let paths = fs::read_dir(folder)?.flatten().map(|entry| entry.path()).filter(is_ours);
     // A file that has disappeared meanwhile needs no deletion.
@@ -163,7 +163,7 @@ fn remove_oldest(folder: &Path, limit: Room, kept: Option<&Path>) -> io::Result<
         Some((file.modified().ok()?, file.len(), path))
     };
     let mut files: Vec<_> = paths.filter_map(look).collect();
-    let all = files.iter().fold(Room::default(), |room, (_, bytes, _)| room.plus(*bytes));
+    let all = files.iter().fold(DiskUsage::default(), |room, (_, bytes, _)| room.plus(*bytes));
     if all.fits(limit) {
         return Ok(all);
     }
@@ -176,7 +176,7 @@ fn remove_oldest(folder: &Path, limit: Room, kept: Option<&Path>) -> io::Result<
         }
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => room = Room { files: room.files - 1, bytes: room.bytes - bytes },
+            _ => room = DiskUsage { files: room.files - 1, bytes: room.bytes - bytes },
         }
     }
     Ok(room)
@@ -399,7 +399,7 @@ mod tests {
     #[test]
     fn a_host_that_never_restarts_does_not_fill_the_disk() {
         let fixture = Fixture::new();
-        fixture.cache.taken.lock().unwrap().files = MOST_FILES;
+        fixture.cache.usage.lock().unwrap().files = MOST_FILES;
         for number in 0..MOST_FILES {
             let file = File::create(fixture.cache.folder.join(format!("{number}.{ENDING}"))).unwrap();
             file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
@@ -409,7 +409,7 @@ mod tests {
         let kept = MOST_FILES / 4 * 3;
         // And the key.
         assert_eq!(fs::read_dir(&fixture.cache.folder).unwrap().count(), kept + 1);
-        assert_eq!(fixture.cache.taken.lock().unwrap().files, kept);
+        assert_eq!(fixture.cache.usage.lock().unwrap().files, kept);
     }
 
     #[test]
@@ -430,7 +430,7 @@ mod tests {
         fixture.save(ModuleDigest([5; 32]));
         let left = [0, 1, 2, 5, 7].map(|number| fixture.path(ModuleDigest([number; 32])).exists());
         assert_eq!(left, [false, false, true, true, true]);
-        assert_eq!(*fixture.cache.taken.lock().unwrap(), Room { files: 3, bytes: 3 * size });
+        assert_eq!(*fixture.cache.usage.lock().unwrap(), DiskUsage { files: 3, bytes: 3 * size });
         assert_eq!(remove_oldest(&fixture.cache.folder, fixture.cache.limit, None).unwrap().files, 3, "it fits");
     }
 
@@ -464,7 +464,7 @@ mod tests {
         let fixture = Fixture::new();
         fs::write(fixture.cache.folder.join(format!("half.{UNFINISHED}")), [0; 100]).unwrap();
         let cache = ArtefactCache::open(&fixture.cache.folder, 10).unwrap();
-        assert_eq!(*cache.taken.lock().unwrap(), Room::default());
+        assert_eq!(*cache.usage.lock().unwrap(), DiskUsage::default());
         assert!(!fixture.loads());
     }
 

@@ -22,11 +22,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use self::order::{Limits, Order};
 use self::process::{Ended, Process};
-use self::queue::{Turn, UploadQueue};
+use self::queue::{UploadPermit, UploadQueue};
 use super::error::CompileError;
 use crate::config::SandboxConfig;
 use crate::domain::manifest::SizeClass;
-use crate::sandbox::run::limits::Walls;
+use crate::sandbox::run::limits::InstanceLimits;
 
 pub use self::child::run_child;
 #[cfg(feature = "testing")]
@@ -69,10 +69,10 @@ pub(crate) struct Compiler {
 /// The permit to compile. The thread that waits for the child holds it, so that no other child starts before this one
 /// has ended; so does the caller until it has checked the result.
 #[derive(Clone)]
-pub(crate) struct CompilerPermit(Arc<Held>);
+pub(crate) struct CompilerPermit(Arc<PermitKind>);
 
-enum Held {
-    Upload(Turn),
+enum PermitKind {
+    Upload(UploadPermit),
     Call(#[expect(dead_code, reason = "given back when it is dropped")] OwnedSemaphorePermit),
 }
 
@@ -89,7 +89,7 @@ impl Compiler {
             memory: config.compile_memory as u64,
             processor: config.compile_time,
             wall,
-            code_bytes: Walls::of(SizeClass::Small).component_bytes * CODE_FACTOR,
+            code_bytes: InstanceLimits::of(SizeClass::Small).component_bytes * CODE_FACTOR,
         };
         let (uploads, calls) = (UploadQueue::new(config.compile_budget), Arc::new(Semaphore::new(1)));
         Ok(Compiler { program, small, uploads, calls })
@@ -97,15 +97,15 @@ impl Compiler {
 
     /// Waits until an upload may be compiled. Fails if too many uploads wait, or if the uploader's budget is spent.
     pub(crate) async fn enter_for_upload(&self, uploader: &Uploader) -> Result<CompilerPermit, CompileError> {
-        let turn = self.uploads.enter(uploader).await?;
-        Ok(CompilerPermit(Arc::new(Held::Upload(turn))))
+        let upload = self.uploads.enter(uploader).await?;
+        Ok(CompilerPermit(Arc::new(PermitKind::Upload(upload))))
     }
 
     /// Waits, in order, until a module that a call needs may be compiled. No module waits twice.
     pub(crate) async fn enter_for_call(&self) -> Result<CompilerPermit, CompileError> {
         let permit = Arc::clone(&self.calls).acquire_owned().await;
         let permit = permit.map_err(|error| CompileError::Host(error.to_string()))?;
-        Ok(CompilerPermit(Arc::new(Held::Call(permit))))
+        Ok(CompilerPermit(Arc::new(PermitKind::Call(permit))))
     }
 
     /// Compiles a component that has passed the gate to machine code. Dropping the future kills the child.
@@ -113,7 +113,7 @@ impl Compiler {
         let limits = self.limits(order.size);
         let process = Process::new();
         // Kills the child if the future is dropped.
-        let _leash = process.leash();
+        let _leash = process.kill_on_drop();
         let mut ended = self.start(&process, order, limits, permit)?;
         let (ended, is_late) = match tokio::time::timeout(limits.wall, &mut ended).await {
             Ok(ended) => (ended, false),
@@ -133,7 +133,7 @@ impl Compiler {
                 memory: self.small.memory * u64::from(LARGE_FACTOR),
                 processor: self.small.processor * LARGE_FACTOR,
                 wall: self.small.wall * LARGE_FACTOR,
-                code_bytes: Walls::of(size).component_bytes * CODE_FACTOR,
+                code_bytes: InstanceLimits::of(size).component_bytes * CODE_FACTOR,
             },
         }
     }
@@ -151,9 +151,9 @@ impl Compiler {
         let process = Arc::clone(process);
         let waits = move || {
             let ended = process.run(command, &order.bytes, limits.code_bytes);
-            if let (Ok(Ended { processor, .. }), Held::Upload(turn)) = (&ended, &*permit.0) {
+            if let (Ok(Ended { processor, .. }), PermitKind::Upload(upload)) = (&ended, &*permit.0) {
                 // Charged even if the caller has given up: the child computed for the uploader.
-                turn.charge(*processor);
+                upload.charge(*processor);
             }
             drop((order, permit));
             // The caller may have given up.

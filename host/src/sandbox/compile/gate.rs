@@ -17,7 +17,7 @@ use wasmtime::Engine;
 use self::ceilings::{Ceilings, Count};
 use super::error::CompileError;
 use crate::domain::manifest::SizeClass;
-use crate::sandbox::run::limits::Walls;
+use crate::sandbox::run::limits::InstanceLimits;
 
 /// All checks except `info`; returns machine code for the engine.
 pub(crate) fn compile(engine: &Engine, bytes: &[u8], size: SizeClass) -> Result<Vec<u8>, CompileError> {
@@ -28,7 +28,7 @@ pub(crate) fn compile(engine: &Engine, bytes: &[u8], size: SizeClass) -> Result<
 
 /// Checks the length and the first bytes.
 pub(crate) fn check_head(bytes: &[u8], size: SizeClass) -> Result<(), CompileError> {
-    let most = Walls::of(size).component_bytes;
+    let most = InstanceLimits::of(size).component_bytes;
     if bytes.len() > most {
         return Err(CompileError::TooLarge(most >> 20));
     }

@@ -27,7 +27,7 @@ use super::error::CompileError;
 use super::gate;
 use super::info::Examined;
 use super::loaded::Loaded;
-use super::workshop::Workshop;
+use super::parts::CompileParts;
 use crate::config::SandboxConfig;
 use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::{Manifest, ModuleSource, SizeClass};
@@ -50,7 +50,7 @@ pub(crate) struct Registry {
 }
 
 /// The result of the checks before compilation.
-enum Passed {
+enum GateResult {
     Known(Arc<Manifest>),
     /// The component still has to be compiled.
     New(Arc<ClassEngine>, Arc<Vec<u8>>, Examined, CompilerPermit),
@@ -59,11 +59,11 @@ enum Passed {
 impl Registry {
     pub(crate) fn start(
         config: &SandboxConfig,
-        workshop: Workshop,
+        parts: CompileParts,
         clock: Arc<dyn Clock>,
     ) -> Result<Registry, StartSandboxError> {
         Ok(Registry {
-            maker: Arc::new(Maker::start(config, workshop, clock)?),
+            maker: Arc::new(Maker::start(config, parts, clock)?),
             offered: RwLock::default(),
             loaded: Mutex::new(Loaded::new(config.compiled_modules)),
             compiling: tokio::sync::Mutex::default(),
@@ -134,8 +134,8 @@ impl Registry {
     ) -> Result<Arc<Manifest>, CompileError> {
         let note = |error: &CompileError| self.maker.counts.note_refusal(error);
         let (class, bytes, examined, permit) = match self.pass_gate(bytes, size, &by).await.inspect_err(note)? {
-            Passed::Known(manifest) => return Ok(manifest),
-            Passed::New(class, bytes, examined, permit) => (class, bytes, examined, permit),
+            GateResult::Known(manifest) => return Ok(manifest),
+            GateResult::New(class, bytes, examined, permit) => (class, bytes, examined, permit),
         };
         let registry = Arc::clone(&self);
         let made = async move {
@@ -159,21 +159,21 @@ impl Registry {
         bytes: Arc<Vec<u8>>,
         size: SizeClass,
         by: &Uploader,
-    ) -> Result<Passed, CompileError> {
+    ) -> Result<GateResult, CompileError> {
         let class = self.maker.class(size)?;
         let (bytes, examined) = examine(bytes, ModuleSource::Uploaded, size).await?;
         if let Some(offered) = self.find_offered(&examined.digest) {
-            return Ok(Passed::Known(Arc::clone(&offered.manifest)));
+            return Ok(GateResult::Known(Arc::clone(&offered.manifest)));
         }
         // Without a permit of `loads`, for which calls wait: this thread has a low priority and would hold it for long.
-        if let Some(linked) = self.maker.load_apart(&class, examined.digest).await? {
-            return self.welcome(linked, examined).await.map(Passed::Known);
+        if let Some(linked) = self.maker.load_blocking(&class, examined.digest).await? {
+            return self.check_info(linked, examined).await.map(GateResult::Known);
         }
         self.over_limits.check(examined.digest, size, Instant::now())?;
         let permit = self.maker.compiler.enter_for_upload(by).await?;
         // Checked again: the same bytes may have been compiled while this upload waited.
         self.over_limits.check(examined.digest, size, Instant::now())?;
-        Ok(Passed::New(class, bytes, examined, permit))
+        Ok(GateResult::New(class, bytes, examined, permit))
     }
 
     async fn make(
@@ -184,20 +184,20 @@ impl Registry {
         permit: CompilerPermit,
     ) -> Result<Arc<Manifest>, CompileError> {
         // Checked again: the previous holder of the permit may have compiled the same bytes.
-        let linked = match self.maker.load_apart(&class, examined.digest).await? {
+        let linked = match self.maker.load_blocking(&class, examined.digest).await? {
             Some(linked) => linked,
             None => {
-                let linked = self.maker.compile_apart(class, bytes, permit.clone()).await;
+                let linked = self.maker.compile_in_child(class, bytes, permit.clone()).await;
                 linked
                     .inspect_err(|error| self.over_limits.note(examined.digest, examined.size, error, Instant::now()))?
             }
         };
-        let welcomed = self.welcome(linked, examined).await;
+        let welcomed = self.check_info(linked, examined).await;
         drop(permit);
         welcomed
     }
 
-    async fn welcome(self: &Arc<Self>, linked: Linked, examined: Examined) -> Result<Arc<Manifest>, CompileError> {
+    async fn check_info(self: &Arc<Self>, linked: Linked, examined: Examined) -> Result<Arc<Manifest>, CompileError> {
         let (module, code_bytes) = self.ask(linked, examined).await?;
         let manifest = Arc::clone(&module.manifest);
         // The uploader is about to try the module, so its code stays in memory.
@@ -215,10 +215,10 @@ impl Registry {
     }
 
     /// Removes a module and its machine code. Running calls keep the code until they end.
-    pub(crate) fn forget(&self, digest: &ModuleDigest) {
+    pub(crate) fn remove_module(&self, digest: &ModuleDigest) {
         let offered = self.offered.write().unwrap_or_else(PoisonError::into_inner).remove(digest);
         // After the module is no longer offered: a load that ends now checks that, and evicts the module itself.
-        self.let_go(digest);
+        self.evict(digest);
         if let Some(class) = offered.and_then(|offered| self.maker.class(offered.manifest.size).ok()) {
             self.maker.cache.remove(&class.engine, class.size, *digest);
         }
@@ -233,23 +233,23 @@ impl Registry {
         let Some(offered) = self.find_offered(digest) else {
             return Err(InvokeError::Host("the module is not offered".to_owned()));
         };
-        if let Some(module) = self.find_ready(&offered) {
+        if let Some(module) = self.find_loaded(&offered) {
             return Ok(module);
         }
         self.maker.counts.misses.fetch_add(1, Ordering::Relaxed);
         let _loads = trace.enter(Step::Load);
         let asked_at = Instant::now();
-        let mut turn = Arc::clone(&offered.turn).lock_owned().await;
+        let mut load_lock = Arc::clone(&offered.load_lock).lock_owned().await;
         if let Some(module) = self.loaded().find(digest) {
             return Ok(module);
         }
-        if let Some(error) = turn.find(asked_at, Instant::now()) {
+        if let Some(error) = load_lock.find(asked_at, Instant::now()) {
             return Err(unloaded(error));
         }
         let registry = Arc::clone(self);
         let loading = tokio::spawn(async move {
             let loaded = registry.load(&offered).await;
-            turn.note(loaded.as_ref().err(), Instant::now());
+            load_lock.note(loaded.as_ref().err(), Instant::now());
             offered.note_loaded(loaded.as_ref().err());
             loaded
         });
@@ -257,7 +257,7 @@ impl Registry {
         loaded.map_err(unloaded)
     }
 
-    fn find_ready(&self, offered: &Offered) -> Option<Arc<Module>> {
+    fn find_loaded(&self, offered: &Offered) -> Option<Arc<Module>> {
         if let Some(resident) = &offered.resident {
             return Some(Arc::clone(resident));
         }
@@ -269,21 +269,21 @@ impl Registry {
     async fn load(self: &Arc<Self>, offered: &Offered) -> Result<Arc<Module>, CompileError> {
         let digest = offered.manifest.digest;
         let class = self.maker.class(offered.manifest.size)?;
-        let linked = match self.maker.load_in_turn(&class, digest).await? {
+        let linked = match self.maker.load_with_permit(&class, digest).await? {
             Some(linked) => linked,
-            None => self.maker.compile_anew(class, digest).await?,
+            None => self.maker.recompile(class, digest).await?,
         };
         let Linked { class, pre, code_bytes, new_code, .. } = linked;
         self.keep_code(&class, digest, new_code).await;
         let module = Arc::new(Module { manifest: Arc::clone(&offered.manifest), class, pre });
         self.keep(digest, Arc::clone(&module), code_bytes);
         if self.find_offered(&digest).is_none() {
-            self.let_go(&digest);
+            self.evict(&digest);
         }
         Ok(module)
     }
 
-    fn let_go(&self, digest: &ModuleDigest) {
+    fn evict(&self, digest: &ModuleDigest) {
         let gone = self.loaded().remove(digest);
         drop_apart(gone.into_iter().collect());
     }

@@ -9,11 +9,11 @@ use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use super::error::StartSandboxError;
-use super::limits::Walls;
+use super::limits::InstanceLimits;
 use super::ticker::Ticker;
 use crate::domain::manifest::SizeClass;
 use crate::sandbox::bindings::CommandModule;
-use crate::sandbox::calls::door::Run;
+use crate::sandbox::calls::run::Run;
 
 /// Bytes of a guest's memory that stay resident between calls, so that the next call meets no page faults. Small guests
 /// touch no more than this, and resident memory has to be cleared by hand.
@@ -40,7 +40,7 @@ pub(crate) struct ClassEngine {
     pub(crate) engine: Engine,
     pub(crate) plan: MemoryPlan,
     pub(crate) linker: Linker<Run>,
-    pub(crate) walls: Walls,
+    pub(crate) instance_limits: InstanceLimits,
     pub(crate) ticker: Ticker,
     /// For instances without a slot of `admission`: a module that runs `info`, and a call that gave its slot back while
     /// its module was loaded.
@@ -51,27 +51,27 @@ impl ClassEngine {
     /// Builds an engine for `slots` concurrent calls. A call must have a slot before it makes an instance: an exhausted
     /// pool does not wait, it fails.
     pub(crate) fn start(size: SizeClass, slots: usize, tick: Duration) -> Result<ClassEngine, StartSandboxError> {
-        let walls = Walls::of(size);
-        let (engine, plan) = build_engine(&walls, slots + SPARE_SLOTS)?;
+        let instance_limits = InstanceLimits::of(size);
+        let (engine, plan) = build_engine(&instance_limits, slots + SPARE_SLOTS)?;
         let mut linker = Linker::new(&engine);
         CommandModule::add_to_linker::<_, HasSelf<Run>>(&mut linker, |run| run)
             .map_err(|error| StartSandboxError::Engine(format!("{error:#}")))?;
         let ticker = Ticker::start(&engine, tick).map_err(StartSandboxError::Runtime)?;
         let spare_slots = Semaphore::new(SPARE_SLOTS);
-        Ok(ClassEngine { size, engine, plan, linker, walls, ticker, spare_slots })
+        Ok(ClassEngine { size, engine, plan, linker, instance_limits, ticker, spare_slots })
     }
 }
 
 /// Tries to reserve the pool. The reservation is refused where address space is short (a limit on it, few address bits,
 /// strict overcommit). Every call then maps its own memory, which is slower but as safe.
-fn build_engine(walls: &Walls, slots: usize) -> Result<(Engine, MemoryPlan), StartSandboxError> {
+fn build_engine(instance_limits: &InstanceLimits, slots: usize) -> Result<(Engine, MemoryPlan), StartSandboxError> {
     let mut config = base_config();
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(walls, slots)));
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instance_limits, slots)));
     let pooled = Engine::new(&config).map(|engine| (engine, MemoryPlan::Pooled));
     pooled
         .or_else(|error| {
             tracing::warn!(error = format!("{error:#}"), "no room for a pool of instances, going on without");
-            Engine::new(&on_demand(walls)).map(|engine| (engine, MemoryPlan::Mapped))
+            Engine::new(&on_demand(instance_limits)).map(|engine| (engine, MemoryPlan::Mapped))
         })
         .map_err(|error| StartSandboxError::Engine(format!("{error:#}")))
 }
@@ -81,7 +81,7 @@ fn build_engine(walls: &Walls, slots: usize) -> Result<(Engine, MemoryPlan), Sta
 pub(crate) fn build_compiler(size: SizeClass, plan: MemoryPlan) -> wasmtime::Result<Engine> {
     let mut config = match plan {
         MemoryPlan::Pooled => base_config(),
-        MemoryPlan::Mapped => on_demand(&Walls::of(size)),
+        MemoryPlan::Mapped => on_demand(&InstanceLimits::of(size)),
     };
     config.parallel_compilation(false);
     Engine::new(&config)
@@ -89,11 +89,11 @@ pub(crate) fn build_compiler(size: SizeClass, plan: MemoryPlan) -> wasmtime::Res
 
 /// Reserves no more address space for a memory than the memory may grow to, because address space is short. The guest's
 /// code then checks its bounds itself.
-fn on_demand(walls: &Walls) -> Config {
+fn on_demand(instance_limits: &InstanceLimits) -> Config {
     let mut config = base_config();
     config
         .allocation_strategy(InstanceAllocationStrategy::OnDemand)
-        .memory_reservation(walls.memory_bytes as u64)
+        .memory_reservation(instance_limits.memory_bytes as u64)
         .memory_reservation_for_growth(0)
         .memory_guard_size(GUARD);
     config
@@ -111,23 +111,23 @@ fn base_config() -> Config {
     config
 }
 
-fn pool(walls: &Walls, slots: usize) -> PoolingAllocationConfig {
+fn pool(instance_limits: &InstanceLimits, slots: usize) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     let per_component = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let each = |count: usize| per_component(slots.saturating_mul(count));
     let slots = per_component(slots);
     pool.total_component_instances(slots)
         .total_stacks(slots)
-        .total_core_instances(each(walls.core_instances))
-        .total_memories(each(walls.memories))
-        .total_tables(each(walls.tables))
-        .max_core_instances_per_component(per_component(walls.core_instances))
-        .max_memories_per_component(per_component(walls.memories))
-        .max_memories_per_module(per_component(walls.memories))
-        .max_tables_per_component(per_component(walls.tables))
-        .max_tables_per_module(per_component(walls.tables))
-        .max_memory_size(walls.memory_bytes)
-        .table_elements(walls.table_elements)
+        .total_core_instances(each(instance_limits.core_instances))
+        .total_memories(each(instance_limits.memories))
+        .total_tables(each(instance_limits.tables))
+        .max_core_instances_per_component(per_component(instance_limits.core_instances))
+        .max_memories_per_component(per_component(instance_limits.memories))
+        .max_memories_per_module(per_component(instance_limits.memories))
+        .max_tables_per_component(per_component(instance_limits.tables))
+        .max_tables_per_module(per_component(instance_limits.tables))
+        .max_memory_size(instance_limits.memory_bytes)
+        .table_elements(instance_limits.table_elements)
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(KEEP_RESIDENT)
         .pagemap_scan(Enabled::Auto);
@@ -169,15 +169,16 @@ mod tests {
 
     fn starts(engine: &Engine, bytes: &[u8]) -> bool {
         let Ok(component) = Component::from_binary(engine, bytes) else { return false };
-        let mut store = Store::new(engine, Limiter::new(Walls::of(SizeClass::Small)));
+        let mut store = Store::new(engine, Limiter::new(InstanceLimits::of(SizeClass::Small)));
         store.limiter(|limiter| limiter);
         Linker::new(engine).instantiate(&mut store, &component).is_ok()
     }
 
     #[test]
     fn where_there_is_no_room_for_a_pool_the_walls_are_the_same() {
-        let walls = Walls::of(SizeClass::Small);
-        let ((pooled, _), (mapped, _)) = (build_engine(&walls, 4).unwrap(), build_engine(&walls, TOO_MANY).unwrap());
+        let instance_limits = InstanceLimits::of(SizeClass::Small);
+        let ((pooled, _), (mapped, _)) =
+            (build_engine(&instance_limits, 4).unwrap(), build_engine(&instance_limits, TOO_MANY).unwrap());
         assert!(pooled.pooling_allocator_metrics().is_some());
         assert!(mapped.pooling_allocator_metrics().is_none());
         let (full, half, over) = ([0x80, 0x02], [0x80, 0x01], [0x81, 0x02]);
@@ -199,7 +200,7 @@ mod tests {
     fn what_is_compiled_apart_fits_the_engine_that_runs_it() {
         for size in [SizeClass::Small, SizeClass::Large] {
             for (slots, expected) in [(4, MemoryPlan::Pooled), (TOO_MANY, MemoryPlan::Mapped)] {
-                let (engine, plan) = build_engine(&Walls::of(size), slots).unwrap();
+                let (engine, plan) = build_engine(&InstanceLimits::of(size), slots).unwrap();
                 assert_eq!(plan, expected);
                 let compiler = build_compiler(size, plan).unwrap();
                 let code = compiler.precompile_component(&component(&memories(1, [0x80, 0x01]), 1)).unwrap();

@@ -7,7 +7,7 @@ use tracing::field::display;
 
 use crate::domain::id::{ChannelId, InvocationId};
 use crate::telemetry::Telemetry;
-use crate::telemetry::lines::{Admission, LineLevel, LineSource};
+use crate::telemetry::lines::{LineLevel, LineSource, LogAdmission};
 
 /// The log of one run.
 #[derive(Debug)]
@@ -21,14 +21,14 @@ pub(crate) struct GuestLog {
 
 /// Why a run broke off.
 #[derive(Debug)]
-pub(crate) struct BrokeOff {
+pub(crate) struct RunError {
     /// In words for the module's author.
     pub(crate) reason: String,
     /// The guest's stack, if it trapped.
     pub(crate) backtrace: Option<String>,
 }
 
-impl fmt::Display for BrokeOff {
+impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.reason)?;
         self.backtrace.as_ref().map_or(Ok(()), |backtrace| write!(f, ", at {backtrace}"))
@@ -51,9 +51,9 @@ impl GuestLog {
 
     /// Reports the log of a call, and why the call broke off: for the module's author, and as one record of the host's
     /// log unless the limit of such records is reached.
-    pub(crate) fn tell(&self, source: LineSource, broke_off: Option<&BrokeOff>, telemetry: &Telemetry) {
-        let backtrace = broke_off.and_then(|broke_off| broke_off.backtrace.as_deref());
-        let ending = broke_off.map(BrokeOff::to_string);
+    pub(crate) fn report(&self, source: LineSource, run_error: Option<&RunError>, telemetry: &Telemetry) {
+        let backtrace = run_error.and_then(|run_error| run_error.backtrace.as_deref());
+        let ending = run_error.map(RunError::to_string);
         if self.lines.is_empty() && backtrace.is_none() {
             // No record of the host's log: the caller logs a bare reason.
             if let Some(ending) = &ending {
@@ -66,8 +66,8 @@ impl GuestLog {
         let lines = lines.chain(dropped.as_deref().map(|told| (LineLevel::Warn, told)));
         let lines: Vec<_> = lines.chain(ending.as_deref().map(|ending| (LineLevel::Trap, ending))).collect();
         let (module, channel, invocation) = (source.module.clone(), source.channel, source.invocation.clone());
-        if let Admission::Admitted { left_out } = telemetry.note_lines(source, &lines, Instant::now()) {
-            let reason = broke_off.map(|broke_off| broke_off.reason.as_str());
+        if let LogAdmission::Admitted { left_out } = telemetry.note_lines(source, &lines, Instant::now()) {
+            let reason = run_error.map(|run_error| run_error.reason.as_str());
             self.emit(module.as_str(), Some((channel, &invocation)), reason, backtrace, left_out);
         }
     }

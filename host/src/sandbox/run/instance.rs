@@ -9,7 +9,7 @@ use super::meter::{Meter, Verdict};
 use super::ticker::TickerWatch;
 use crate::sandbox::bindings::exports::twitchy::command::module::{CommandError, Invocation, ModuleInfo, Reply};
 use crate::sandbox::bindings::{CommandModule, CommandModulePre};
-use crate::sandbox::calls::door::Run;
+use crate::sandbox::calls::run::Run;
 use crate::sandbox::compile::error::CompileError;
 
 /// Most handles of a guest's own resources. The contract has no resources.
@@ -44,9 +44,9 @@ impl Instance {
         let meter = Arc::clone(meter);
         store.epoch_deadline_callback(move |_| {
             Ok(match meter.interrupt() {
-                Verdict::GoOn => UpdateDeadline::Continue(1),
-                Verdict::GiveWay => UpdateDeadline::Yield(1),
-                Verdict::Stop => UpdateDeadline::Interrupt,
+                Verdict::Continue => UpdateDeadline::Continue(1),
+                Verdict::Yield => UpdateDeadline::Yield(1),
+                Verdict::Interrupt => UpdateDeadline::Interrupt,
             })
         });
         store.set_epoch_deadline(1);

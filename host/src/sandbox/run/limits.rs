@@ -9,7 +9,7 @@ use crate::domain::manifest::SizeClass;
 
 /// The most that one instance may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Walls {
+pub(crate) struct InstanceLimits {
     /// Bytes of the uploaded component.
     pub(crate) component_bytes: usize,
     /// Bytes of all memories together.
@@ -22,11 +22,11 @@ pub(crate) struct Walls {
     pub(crate) core_instances: usize,
 }
 
-impl Walls {
-    pub(crate) fn of(size: SizeClass) -> Walls {
+impl InstanceLimits {
+    pub(crate) fn of(size: SizeClass) -> InstanceLimits {
         const MIB: usize = 1 << 20;
         match size {
-            SizeClass::Small => Walls {
+            SizeClass::Small => InstanceLimits {
                 component_bytes: 16 * MIB,
                 memory_bytes: 16 * MIB,
                 memories: 2,
@@ -34,7 +34,7 @@ impl Walls {
                 tables: 4,
                 core_instances: 16,
             },
-            SizeClass::Large => Walls {
+            SizeClass::Large => InstanceLimits {
                 component_bytes: 40 * MIB,
                 memory_bytes: 128 * MIB,
                 memories: 4,
@@ -74,18 +74,18 @@ impl InfoLimits {
     }
 }
 
-/// Refuses growth beyond the walls, and remembers the refusal: the guest's later failure is only a trap.
+/// Refuses growth beyond the instance's limits, and remembers the refusal: the guest's later failure is only a trap.
 #[derive(Debug)]
 pub(crate) struct Limiter {
-    walls: Walls,
+    instance_limits: InstanceLimits,
     /// Bytes granted so far.
     memory_bytes: usize,
     has_denied_memory: bool,
 }
 
 impl Limiter {
-    pub(crate) fn new(walls: Walls) -> Limiter {
-        Limiter { walls, memory_bytes: 0, has_denied_memory: false }
+    pub(crate) fn new(instance_limits: InstanceLimits) -> Limiter {
+        Limiter { instance_limits, memory_bytes: 0, has_denied_memory: false }
     }
 
     /// Bytes of all memories together. Memories never shrink, so this is also the peak.
@@ -102,7 +102,7 @@ impl Limiter {
 impl ResourceLimiter for Limiter {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let all = self.memory_bytes.saturating_add(desired.saturating_sub(current));
-        let is_allowed = maximum.is_none_or(|maximum| desired <= maximum) && all <= self.walls.memory_bytes;
+        let is_allowed = maximum.is_none_or(|maximum| desired <= maximum) && all <= self.instance_limits.memory_bytes;
         if is_allowed {
             self.memory_bytes = all;
         }
@@ -111,19 +111,19 @@ impl ResourceLimiter for Limiter {
     }
 
     fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= self.walls.table_elements)
+        Ok(desired <= self.instance_limits.table_elements)
     }
 
     fn instances(&self) -> usize {
-        self.walls.core_instances
+        self.instance_limits.core_instances
     }
 
     fn tables(&self) -> usize {
-        self.walls.tables
+        self.instance_limits.tables
     }
 
     fn memories(&self) -> usize {
-        self.walls.memories
+        self.instance_limits.memories
     }
 }
 
@@ -133,8 +133,8 @@ mod tests {
 
     #[test]
     fn all_memories_together_end_at_the_wall() {
-        let walls = Walls::of(SizeClass::Small);
-        let (half, mut limiter) = (walls.memory_bytes / 2, Limiter::new(walls));
+        let instance_limits = InstanceLimits::of(SizeClass::Small);
+        let (half, mut limiter) = (instance_limits.memory_bytes / 2, Limiter::new(instance_limits));
         assert!(limiter.memory_growing(0, half, None).unwrap());
         assert!(limiter.memory_growing(0, half - 1, None).unwrap());
         assert!(!limiter.memory_growing(half, half + 2, None).unwrap());
@@ -144,12 +144,12 @@ mod tests {
 
     #[test]
     fn only_a_refused_memory_is_remembered() {
-        let walls = Walls::of(SizeClass::Small);
-        let mut limiter = Limiter::new(walls);
-        assert!(limiter.memory_growing(0, walls.memory_bytes, None).unwrap());
-        assert!(!limiter.table_growing(0, walls.table_elements + 1, None).unwrap());
+        let instance_limits = InstanceLimits::of(SizeClass::Small);
+        let mut limiter = Limiter::new(instance_limits);
+        assert!(limiter.memory_growing(0, instance_limits.memory_bytes, None).unwrap());
+        assert!(!limiter.table_growing(0, instance_limits.table_elements + 1, None).unwrap());
         assert!(!limiter.has_denied_memory());
-        assert!(!limiter.memory_growing(0, walls.memory_bytes + 1, None).unwrap());
+        assert!(!limiter.memory_growing(0, instance_limits.memory_bytes + 1, None).unwrap());
         assert!(limiter.has_denied_memory());
     }
 }

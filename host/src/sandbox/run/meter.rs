@@ -51,11 +51,11 @@ pub(crate) struct Meter {
 /// What an interrupted guest does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    GoOn,
+    Continue,
     /// Yields, so that other guests can run.
-    GiveWay,
+    Yield,
     /// Ends, because its budget is used up.
-    Stop,
+    Interrupt,
 }
 
 impl Meter {
@@ -115,13 +115,13 @@ impl Meter {
         let (now, mut times) = (self.read(), self.times());
         times.count(now);
         if times.used >= self.budget {
-            return Verdict::Stop;
+            return Verdict::Interrupt;
         }
         if !times.is_slow() {
-            return Verdict::GoOn;
+            return Verdict::Continue;
         }
-        times.give_way(now);
-        Verdict::GiveWay
+        times.yield_now(now);
+        Verdict::Yield
     }
 
     fn end_span<T>(&self, polled: &Poll<T>) {
@@ -139,7 +139,7 @@ impl Meter {
     pub(crate) fn use_up(&self, start: Instant, span: Duration) {
         let mut times = self.times();
         times.start(Reading::by_wall(start));
-        times.give_way(Reading::by_wall(start + span));
+        times.yield_now(Reading::by_wall(start + span));
     }
 
     fn read(&self) -> Reading {
@@ -224,7 +224,7 @@ impl Times {
     }
 
     /// The guest yields to others, and could go on.
-    fn give_way(&mut self, now: Reading) {
+    fn yield_now(&mut self, now: Reading) {
         self.count(now);
         self.state = State::Ready { since: now.wall };
     }
@@ -283,19 +283,19 @@ mod tests {
     enum Event {
         Start,
         Count,
-        GiveWay,
+        Yield,
         Park,
         Wake,
         End,
     }
-    use Event::{Count, End, GiveWay, Park, Start, Wake};
+    use Event::{Count, End, Park, Start, Wake, Yield};
 
     impl Times {
         fn apply(&mut self, event: Event, now: Reading) {
             match event {
                 Start => self.start(now),
                 Count => self.count(now),
-                GiveWay => self.give_way(now),
+                Yield => self.yield_now(now),
                 Park => self.park(now),
                 Wake => self.wake(now.wall),
                 End => self.end(now),
@@ -326,7 +326,7 @@ mod tests {
         check(&[
             // In the queue.
             (100, Start, 0, 100),
-            (110, GiveWay, 10, 100),
+            (110, Yield, 10, 100),
             // Behind other guests.
             (140, Start, 10, 130),
             (145, Park, 15, 130),
@@ -357,7 +357,7 @@ mod tests {
         let mut times = Times::new(TICK, start);
         times.start(at(0, 700));
         times.count(at(30, 703));
-        times.give_way(at(50, 722));
+        times.yield_now(at(50, 722));
         // On another thread, whose processor time differs.
         times.start(at(50, 3));
         times.park(at(51, 4));
@@ -377,8 +377,8 @@ mod tests {
         // Waits for the web for two seconds.
         let parked = [(1, Start), (5, Park), (1950, Wake)];
         let and = |rows: &[(u64, Event)]| [&parked, rows].concat();
-        assert!(after(&and(&[(1970, Start), (1975, GiveWay)])), "it had 5 of its last 50 ms");
-        assert!(!after(&and(&[(1951, Start), (1961, GiveWay)])), "it had all of them");
+        assert!(after(&and(&[(1970, Start), (1975, Yield)])), "it had 5 of its last 50 ms");
+        assert!(!after(&and(&[(1951, Start), (1961, Yield)])), "it had all of them");
         assert!(!after(&and(&[(1970, Start), (1971, Park)])), "it waits for something else");
         assert!(after(&[(1001, Start), (1011, Park)]), "whatever it waits for now");
     }
@@ -403,22 +403,22 @@ mod tests {
         let meter = Arc::new(Meter::new(clock.clone(), TICK, ms(25), Instant::now()));
         let mut verdicts = Vec::new();
         let guest = async {
-            while verdicts.last() != Some(&Verdict::Stop) {
+            while verdicts.last() != Some(&Verdict::Interrupt) {
                 verdicts.push(meter.interrupt());
-                if verdicts.last() == Some(&Verdict::GiveWay) {
+                if verdicts.last() == Some(&Verdict::Yield) {
                     tokio::task::yield_now().await;
                 }
             }
         };
         meter.meter(guest).await;
-        let expected = [&[Verdict::GoOn; 2][..], &[Verdict::GiveWay; 4], &[Verdict::Stop]].concat();
+        let expected = [&[Verdict::Continue; 2][..], &[Verdict::Yield; 4], &[Verdict::Interrupt]].concat();
         assert_eq!(verdicts, expected);
         let readings = clock.0.load(Ordering::Relaxed) / 4;
         assert_eq!(readings, 5 + 7 + 1, "one a poll, one an interruption, and one at the end");
     }
 
     fn events() -> impl Strategy<Value = Vec<(Event, u64, u64)>> {
-        let all = prop::sample::select(vec![Start, Count, GiveWay, Park, Wake, End]);
+        let all = prop::sample::select(vec![Start, Count, Yield, Park, Wake, End]);
         prop::collection::vec((all, 0..5_000_u64, 0..=100_u64), 0..60)
     }
 

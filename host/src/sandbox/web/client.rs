@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::address::{Address, parse_address};
 use super::echo::SentSecrets;
 use super::header::Header;
-use super::in_flight::{InFlight, Sender};
+use super::in_flight::{InFlight, RequestOwner};
 use super::redirect::{self, Hop};
 use super::request::{SendRequestError, WebRequest, WebResponse};
 use crate::config::WebConfig;
@@ -25,26 +25,26 @@ use crate::sandbox::run::meter::Reading;
 const MOST_REDIRECTS: usize = 3;
 
 /// A request, with everything that decides whether and how it is sent.
-pub struct Order<'a> {
+pub struct PreparedRequest<'a> {
     pub request: &'a WebRequest,
     /// The request's own headers, with secrets filled in.
     pub headers: Vec<Header>,
     /// The granted and declared hosts.
     pub hosts: Vec<String>,
-    pub sender: Sender,
+    pub sender: RequestOwner,
     /// Sent with all methods that may change something.
     pub idempotency_key: String,
     /// The end of the invocation's time for requests.
     pub deadline: Instant,
     /// Bytes of an answer's body that the invocation may still receive.
     pub most_bytes: usize,
-    pub spent: Arc<Spent>,
+    pub spent: Arc<RequestCost>,
     pub clock: Arc<dyn Clock>,
 }
 
 /// Further costs of requests, which the guest sees in neither request nor answer. Updated while the requests run.
 #[derive(Debug, Default)]
-pub struct Spent {
+pub struct RequestCost {
     /// Nanoseconds of processor time.
     pub processor: AtomicU64,
     /// Bytes of redirects: their heads, and the requests that follow them.
@@ -78,19 +78,20 @@ impl WebClient {
     }
 
     /// Sends the request and follows redirects. Dropping the future closes the connection.
-    pub async fn send(&self, order: Order<'_>) -> Result<WebResponse, SendRequestError> {
-        let address = parse_address(&order.request.url)?;
-        check_granted(&address, &order.hosts)?;
-        let body = Bytes::from(order.request.body.clone().unwrap_or_default());
-        let idempotency_key = if order.request.method.is_safe() { None } else { Some(key(&order.idempotency_key)?) };
-        let secrets = SentSecrets::of(&order.headers);
-        let (asker, method) = (order.sender.1.clone(), order.request.method.clone());
-        let hop = Hop { asker, method, address, headers: order.headers, body, idempotency_key };
-        let permit = self.in_flight.find_permit(&order.sender);
+    pub async fn send(&self, prepared: PreparedRequest<'_>) -> Result<WebResponse, SendRequestError> {
+        let address = parse_address(&prepared.request.url)?;
+        check_granted(&address, &prepared.hosts)?;
+        let body = Bytes::from(prepared.request.body.clone().unwrap_or_default());
+        let idempotency_key =
+            if prepared.request.method.is_safe() { None } else { Some(key(&prepared.idempotency_key)?) };
+        let secrets = SentSecrets::of(&prepared.headers);
+        let (asker, method) = (prepared.sender.1.clone(), prepared.request.method.clone());
+        let hop = Hop { asker, method, address, headers: prepared.headers, body, idempotency_key };
+        let permit = self.in_flight.find_permit(&prepared.sender);
         let permit = permit.ok_or_else(|| SendRequestError::Unreachable("too many requests at once".to_owned()))?;
-        let (client, hosts, spent, clock) = (Arc::clone(&self.client), order.hosts, order.spent, order.clock);
-        let most = Most { bytes: order.most_bytes, of_answer: self.config.response_bytes };
-        let until = order.deadline.min(Instant::now() + self.config.answer_within);
+        let (client, hosts, spent, clock) = (Arc::clone(&self.client), prepared.hosts, prepared.spent, prepared.clock);
+        let most = ByteLimits { bytes: prepared.most_bytes, of_answer: self.config.response_bytes };
+        let until = prepared.deadline.min(Instant::now() + self.config.answer_within);
         // A task of its own, so that the processor time of cryptography is not measured as the waiting guest's. It
         // counts against the processor credit of this module in this channel instead.
         let sent = tokio::spawn(async move {
@@ -99,7 +100,7 @@ impl WebClient {
             let follow = counted(&*clock, &spent.processor, follow);
             let followed = timeout_at(until, follow).await;
             let mut response = followed.unwrap_or(Err(SendRequestError::TimedOut))?;
-            secrets.blot_out(&mut response);
+            secrets.redact(&mut response);
             Ok(response)
         });
         let broken = |_| Err(SendRequestError::Unreachable("the request was ended".to_owned()));
@@ -122,7 +123,7 @@ async fn counted<F: Future>(clock: &dyn Clock, processor: &AtomicU64, work: F) -
 
 /// Limits of bytes on a request.
 #[derive(Clone, Copy)]
-struct Most {
+struct ByteLimits {
     /// In total, with all redirects.
     bytes: usize,
     of_answer: usize,
@@ -133,7 +134,7 @@ async fn follow(
     mut hop: Hop,
     hosts: &[String],
     secrets: &SentSecrets,
-    mut most: Most,
+    mut most: ByteLimits,
     spent: &AtomicUsize,
 ) -> Result<WebResponse, SendRequestError> {
     for _ in 0..=MOST_REDIRECTS {
@@ -143,7 +144,7 @@ async fn follow(
         hop = hop.follow(answer.status().as_u16(), location.to_str().map_err(no_address)?)?;
         // The server chose this host name, and an error would repeat it.
         if secrets.is_in_name(&hop.address.host) {
-            return Err(redirect::never_asked());
+            return Err(redirect::invalid_redirect());
         }
         check_granted(&hop.address, hosts)?;
         let head = answer.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>();

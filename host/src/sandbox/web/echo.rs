@@ -24,7 +24,7 @@ impl SentSecrets {
     }
 
     /// Replaces each secret by as many stars, so that the answer keeps its declared length.
-    pub(super) fn blot_out(&self, response: &mut WebResponse) {
+    pub(super) fn redact(&self, response: &mut WebResponse) {
         for secret in self.0.iter().map(ExposeSecret::expose_secret) {
             for (_, value) in &mut response.headers {
                 if value.contains(secret) {
@@ -59,7 +59,7 @@ mod tests {
     fn blotted(secrets: &[&str], text: &str) -> String {
         let headers = vec![("x-echo".to_owned(), text.to_owned())];
         let mut response = WebResponse { status: 200, headers, body: text.as_bytes().to_vec() };
-        sent(secrets).blot_out(&mut response);
+        sent(secrets).redact(&mut response);
         let body = String::from_utf8(response.body).unwrap();
         assert_eq!(response.headers, [("x-echo".to_owned(), body.clone())]);
         body

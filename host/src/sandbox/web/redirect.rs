@@ -45,7 +45,7 @@ impl Hop {
     /// The request after a redirect, by the rules of browsers. Private headers are dropped on the way to another host,
     /// and stay dropped if a later redirect leads back to the first one.
     pub(super) fn follow(self, status: u16, location: &str) -> Result<Hop, SendRequestError> {
-        let address = self.address.join(location).map_err(|_| never_asked())?;
+        let address = self.address.join(location).map_err(|_| invalid_redirect())?;
         let becomes_get = match status {
             303 => self.method != Method::HEAD,
             301 | 302 => self.method == Method::POST,
@@ -65,7 +65,7 @@ impl Hop {
 }
 
 /// The error of a refused redirect. The server chose the address, so the text does not repeat it.
-pub(super) fn never_asked() -> SendRequestError {
+pub(super) fn invalid_redirect() -> SendRequestError {
     SendRequestError::Unreachable("the host redirects to an address that is never asked".to_owned())
 }
 

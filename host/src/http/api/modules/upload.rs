@@ -25,7 +25,7 @@ use crate::http::shapes::module::{Class, VersionDetail};
 use crate::http::state::Api;
 use crate::modules::versions::Published;
 use crate::sandbox::compile::compiler::Uploader;
-use crate::sandbox::compile::workshop::Upload;
+use crate::sandbox::compile::parts::Upload;
 
 const WASM: &str = "application/wasm";
 /// The content type of generated clients that send arbitrary bytes.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::sandbox::web::client::Spent;
+use crate::sandbox::web::client::RequestCost;
 use crate::sandbox::web::request::{SendRequestError, WebResponse};
 
 pub(crate) type Sent = Result<WebResponse, SendRequestError>;
@@ -20,7 +20,7 @@ pub struct Requests {
     pub(super) deadline: Instant,
     pub(super) is_dry: bool,
     recorded: Mutex<Vec<Recorded>>,
-    pub(super) spent: Arc<Spent>,
+    pub(super) spent: Arc<RequestCost>,
 }
 
 #[derive(Clone)]

@@ -11,7 +11,7 @@ use super::order::{Limits, Order};
 use super::{answer, confine};
 use crate::domain::manifest::SizeClass;
 use crate::sandbox::run::engine::{MemoryPlan, build_compiler};
-use crate::sandbox::run::limits::Walls;
+use crate::sandbox::run::limits::InstanceLimits;
 
 /// The subcommand that makes the program a child.
 const SUBCOMMAND: &str = "compile-module";
@@ -64,11 +64,11 @@ pub fn run_child(arguments: &[String]) -> Result<(), RunChildError> {
 /// # Errors
 /// As [`run_child`].
 pub fn run_child_with(arguments: &[String], is_endless: fn(&[u8]) -> bool) -> Result<(), RunChildError> {
-    let Allowance { size, plan, memory, processor } = parse_order(arguments)?;
-    confine::give_up_powers(processor).map_err(RunChildError::Confine)?;
+    let ChildOrder { size, plan, memory, processor } = parse_order(arguments)?;
+    confine::confine_before_engine(processor).map_err(RunChildError::Confine)?;
     let engine = build_compiler(size, plan).map_err(|error| RunChildError::Engine(format!("{error:#}")))?;
-    confine::give_up_resources(memory).map_err(RunChildError::Confine)?;
-    let most = Walls::of(size).component_bytes as u64;
+    confine::confine_after_engine(memory).map_err(RunChildError::Confine)?;
+    let most = InstanceLimits::of(size).component_bytes as u64;
     let mut bytes = Vec::new();
     let compiled = match io::stdin().lock().take(most + 1).read_to_end(&mut bytes) {
         Ok(_) => {
@@ -85,7 +85,7 @@ pub fn run_child_with(arguments: &[String], is_endless: fn(&[u8]) -> bool) -> Re
 
 /// The order's arguments, parsed by the child.
 #[derive(Debug, PartialEq, Eq)]
-struct Allowance {
+struct ChildOrder {
     size: SizeClass,
     plan: MemoryPlan,
     /// In bytes.
@@ -93,12 +93,12 @@ struct Allowance {
     processor: Duration,
 }
 
-fn parse_order(arguments: &[String]) -> Result<Allowance, ParseOrderError> {
+fn parse_order(arguments: &[String]) -> Result<ChildOrder, ParseOrderError> {
     let [size, plan, memory, seconds] = arguments else { return Err(ParseOrderError) };
     let size = [SizeClass::Small, SizeClass::Large].into_iter().find(|class| class.as_str() == size);
     let plan = [MemoryPlan::Pooled, MemoryPlan::Mapped].into_iter().find(|known| plan_word(*known) == plan);
     let seconds = seconds.parse().map_err(|_| ParseOrderError)?;
-    Ok(Allowance {
+    Ok(ChildOrder {
         size: size.ok_or(ParseOrderError)?,
         plan: plan.ok_or(ParseOrderError)?,
         memory: memory.parse().map_err(|_| ParseOrderError)?,
@@ -131,7 +131,7 @@ mod tests {
         let command = command(Path::new("twitchy"), &order, &limits);
         let arguments: Vec<String> = command.get_args().map(|text| text.to_str().unwrap().to_owned()).collect();
         assert_eq!(arguments[0], SUBCOMMAND);
-        let allowance = Allowance {
+        let allowance = ChildOrder {
             size: SizeClass::Large,
             plan: MemoryPlan::Mapped,
             memory: 5 << 20,

@@ -16,7 +16,7 @@ const HIGHEST_OOM_SCORE: &str = "1000";
 
 /// The first step: gives up priority and privileges, and limits the child's lifetime.
 #[cfg(target_os = "linux")]
-pub(super) fn give_up_powers(processor: Duration) -> io::Result<()> {
+pub(super) fn confine_before_engine(processor: Duration) -> io::Result<()> {
     use rustix::process::{
         DumpableBehavior, Resource, Signal, set_dumpable_behavior, set_parent_process_death_signal, setpriority_process,
     };
@@ -42,7 +42,7 @@ pub(super) fn give_up_powers(processor: Duration) -> io::Result<()> {
 ///
 /// The host's own files are closed when a child starts. Files that the host inherited from its own parent are not.
 #[cfg(target_os = "linux")]
-pub(super) fn give_up_resources(memory: u64) -> io::Result<()> {
+pub(super) fn confine_after_engine(memory: u64) -> io::Result<()> {
     use rustix::process::Resource;
 
     let taken = find_address_space()?;
@@ -82,11 +82,11 @@ fn find_address_space() -> io::Result<u64> {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn give_up_powers(_: Duration) -> io::Result<()> {
+pub(super) fn confine_before_engine(_: Duration) -> io::Result<()> {
     Ok(())
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn give_up_resources(_: u64) -> io::Result<()> {
+pub(super) fn confine_after_engine(_: u64) -> io::Result<()> {
     Ok(())
 }

@@ -34,9 +34,9 @@ pub(super) struct Ended {
 }
 
 /// Kills the child when dropped.
-pub(super) struct Leash(Arc<Process>);
+pub(super) struct KillOnDrop(Arc<Process>);
 
-impl Drop for Leash {
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
         self.0.kill();
     }
@@ -47,8 +47,8 @@ impl Process {
         Arc::new(Process { state: Mutex::new(State::NotStarted) })
     }
 
-    pub(super) fn leash(self: &Arc<Self>) -> Leash {
-        Leash(Arc::clone(self))
+    pub(super) fn kill_on_drop(self: &Arc<Self>) -> KillOnDrop {
+        KillOnDrop(Arc::clone(self))
     }
 
     /// Kills the child unless it has ended. Reaping takes the same lock, so no other process with a reused id is hit.

@@ -31,14 +31,14 @@ pub enum Uploader {
 pub(super) struct UploadQueue(Arc<Mutex<State>>);
 
 struct State {
-    operator: Line,
-    creators: Line,
+    operator: WaitingUploads,
+    creators: WaitingUploads,
     budget: CpuCredit<CallerId>,
 }
 
 /// One permit, and the uploads that wait for it.
 #[derive(Default)]
-struct Line {
+struct WaitingUploads {
     is_taken: bool,
     /// In the order of arrival.
     waiting: Vec<Waiter>,
@@ -46,11 +46,11 @@ struct Line {
 
 struct Waiter {
     uploader: Uploader,
-    admit: oneshot::Sender<Turn>,
+    admit: oneshot::Sender<UploadPermit>,
 }
 
 /// The permit to compile. Dropping it admits the next upload.
-pub(super) struct Turn {
+pub(super) struct UploadPermit {
     queue: UploadQueue,
     uploader: Uploader,
 }
@@ -58,21 +58,21 @@ pub(super) struct Turn {
 impl UploadQueue {
     /// Each caller may use `budget` of processor time within ten minutes.
     pub(super) fn new(budget: Duration) -> UploadQueue {
-        let (operator, creators) = (Line::default(), Line::default());
+        let (operator, creators) = (WaitingUploads::default(), WaitingUploads::default());
         UploadQueue(Arc::new(Mutex::new(State { operator, creators, budget: CpuCredit::new(budget, BUDGET_WINDOW) })))
     }
 
     /// Waits for the permit. Fails if too many uploads wait, or if the caller's budget is spent.
-    pub(super) async fn enter(&self, uploader: &Uploader) -> Result<Turn, CompileError> {
-        let turn = self.stand_in_line(uploader)?;
-        let turn = turn.await.map_err(|error| CompileError::Host(error.to_string()))?;
+    pub(super) async fn enter(&self, uploader: &Uploader) -> Result<UploadPermit, CompileError> {
+        let permit = self.enqueue(uploader)?;
+        let permit = permit.await.map_err(|error| CompileError::Host(error.to_string()))?;
         // Checked again: uploads of the same caller that were compiled meanwhile may have spent the budget.
         self.lock().check_budget(uploader)?;
-        Ok(turn)
+        Ok(permit)
     }
 
-    fn stand_in_line(&self, uploader: &Uploader) -> Result<oneshot::Receiver<Turn>, CompileError> {
-        let (admit, turn) = oneshot::channel();
+    fn enqueue(&self, uploader: &Uploader) -> Result<oneshot::Receiver<UploadPermit>, CompileError> {
+        let (admit, permit) = oneshot::channel();
         let mut state = self.lock();
         state.check_budget(uploader)?;
         let line = state.line(uploader);
@@ -83,7 +83,7 @@ impl UploadQueue {
         }
         line.waiting.push(Waiter { uploader: uploader.clone(), admit });
         self.admit_next(state, uploader);
-        Ok(turn)
+        Ok(permit)
     }
 
     /// Gives a free permit to the next upload in the queue.
@@ -96,7 +96,7 @@ impl UploadQueue {
             state.line(of).is_taken = true;
             drop(state);
             // If the waiter gives up now, the turn is dropped with the message, which admits the next upload.
-            drop(admit.send(Turn { queue: self.clone(), uploader }));
+            drop(admit.send(UploadPermit { queue: self.clone(), uploader }));
             return;
         }
     }
@@ -108,7 +108,7 @@ impl UploadQueue {
 }
 
 impl State {
-    fn line(&mut self, uploader: &Uploader) -> &mut Line {
+    fn line(&mut self, uploader: &Uploader) -> &mut WaitingUploads {
         match uploader {
             Uploader::Operator => &mut self.operator,
             Uploader::Creator(_) => &mut self.creators,
@@ -135,7 +135,7 @@ impl State {
     }
 }
 
-impl Turn {
+impl UploadPermit {
     /// Charges processor time to the caller's budget.
     pub(super) fn charge(&self, used: Duration) {
         if let Uploader::Creator(caller) = &self.uploader {
@@ -144,7 +144,7 @@ impl Turn {
     }
 }
 
-impl Drop for Turn {
+impl Drop for UploadPermit {
     fn drop(&mut self) {
         let mut state = self.queue.lock();
         state.line(&self.uploader).is_taken = false;
@@ -187,20 +187,20 @@ mod tests {
     async fn of_creators_the_one_that_used_least_is_next_and_then_the_one_that_waited_longest() {
         let queue = UploadQueue::new(60 * SECOND);
         let uploaders = [creator(1), creator(1), creator(2), creator(3)];
-        let turn = queue.enter(&uploaders[0]).await.unwrap();
+        let permit = queue.enter(&uploaders[0]).await.unwrap();
         let mut waiting: Vec<_> = uploaders.iter().map(|uploader| Box::pin(queue.enter(uploader))).collect();
         for one in &mut waiting {
             assert!(look(one.as_mut()).await.is_none());
         }
-        turn.charge(5 * SECOND);
-        drop(turn);
+        permit.charge(5 * SECOND);
+        drop(permit);
         let mut order = Vec::new();
         while !waiting.is_empty() {
             for at in 0..waiting.len() {
-                if let Some(turn) = look(waiting[at].as_mut()).await {
-                    let turn = turn.unwrap();
-                    turn.charge(SECOND);
-                    order.push(turn.uploader.clone());
+                if let Some(permit) = look(waiting[at].as_mut()).await {
+                    let permit = permit.unwrap();
+                    permit.charge(SECOND);
+                    order.push(permit.uploader.clone());
                     drop(waiting.remove(at));
                     break;
                 }
@@ -237,7 +237,7 @@ mod tests {
     async fn a_caller_that_gives_up_makes_room_and_passes_the_turn_on() {
         let queue = UploadQueue::new(60 * SECOND);
         let uploaders: Vec<Uploader> = (0..20).map(creator).collect();
-        let turn = queue.enter(&uploaders[0]).await.unwrap();
+        let permit = queue.enter(&uploaders[0]).await.unwrap();
         let mut waiting: Vec<_> = uploaders.iter().map(|uploader| Box::pin(queue.enter(uploader))).collect();
         for (number, one) in waiting.iter_mut().enumerate() {
             let looked = look(one.as_mut()).await;
@@ -248,8 +248,8 @@ mod tests {
         let mut late = pin!(queue.enter(&uploaders[19]));
         assert!(look(late.as_mut()).await.is_none(), "there is room again");
         drop(waiting);
-        drop(turn);
-        let turn = look(late.as_mut()).await.unwrap().unwrap();
-        assert_eq!(turn.uploader, uploaders[19]);
+        drop(permit);
+        let permit = look(late.as_mut()).await.unwrap().unwrap();
+        assert_eq!(permit.uploader, uploaders[19]);
     }
 }

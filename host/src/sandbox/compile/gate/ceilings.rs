@@ -9,7 +9,7 @@ use wasmparser::{Instance, Payload, SectionLimited};
 use super::super::error::CompileError;
 use super::type_depth::is_deeper_than;
 use crate::domain::manifest::SizeClass;
-use crate::sandbox::run::limits::Walls;
+use crate::sandbox::run::limits::InstanceLimits;
 
 const WASM_PAGE: u64 = 64 << 10;
 
@@ -45,7 +45,7 @@ pub(super) struct Ceilings {
     /// Nested component and instance types. A type that describes a whole world has three levels.
     pub(super) type_depth: usize,
     /// Aliases and canonical functions, which connect the parts.
-    pub(super) joints: u64,
+    pub(super) aliases: u64,
     pub(super) custom_bytes: u64,
 }
 
@@ -53,7 +53,7 @@ impl Ceilings {
     pub(super) fn of(size: SizeClass) -> Ceilings {
         const KIB: u64 = 1 << 10;
         const MIB: u64 = 1 << 20;
-        let walls = Walls::of(size);
+        let instance_limits = InstanceLimits::of(size);
         let small = Ceilings {
             functions: 20_000,
             body_bytes: 256 * KIB,
@@ -63,17 +63,17 @@ impl Ceilings {
             imports: 1_000,
             exports: 2_000,
             globals: 2_000,
-            memories: walls.memories as u64,
-            memory_bytes: walls.memory_bytes as u64,
-            tables: walls.tables as u64,
-            table_elements: walls.table_elements as u64,
+            memories: instance_limits.memories as u64,
+            memory_bytes: instance_limits.memory_bytes as u64,
+            tables: instance_limits.tables as u64,
+            table_elements: instance_limits.table_elements as u64,
             segments: 10_000,
-            modules: walls.core_instances as u64,
-            core_instances: walls.core_instances as u64,
+            modules: instance_limits.core_instances as u64,
+            core_instances: instance_limits.core_instances as u64,
             instances: 200,
             depth: 8,
             type_depth: 16,
-            joints: 2_000,
+            aliases: 2_000,
             custom_bytes: 8 * MIB,
         };
         match size {
@@ -89,7 +89,7 @@ impl Ceilings {
                 globals: 50_000,
                 segments: 100_000,
                 instances: 1_000,
-                joints: 20_000,
+                aliases: 20_000,
                 custom_bytes: 24 * MIB,
                 ..small
             },
@@ -130,7 +130,7 @@ pub(super) struct Count<'a> {
     modules: u64,
     core_instances: u64,
     instances: u64,
-    joints: u64,
+    aliases: u64,
     custom_bytes: u64,
 }
 
@@ -151,7 +151,7 @@ impl<'a> Count<'a> {
             modules: 0,
             core_instances: 0,
             instances: 0,
-            joints: 0,
+            aliases: 0,
             custom_bytes: 0,
         }
     }
@@ -187,8 +187,8 @@ impl<'a> Count<'a> {
             Payload::GlobalSection(section) => add(&mut self.globals, section, most.globals, "globals"),
             Payload::ElementSection(section) => add(&mut self.segments, section, most.segments, "segments"),
             Payload::DataSection(section) => add(&mut self.segments, section, most.segments, "segments"),
-            Payload::ComponentAliasSection(section) => add(&mut self.joints, section, most.joints, "aliases"),
-            Payload::ComponentCanonicalSection(section) => add(&mut self.joints, section, most.joints, "aliases"),
+            Payload::ComponentAliasSection(section) => add(&mut self.aliases, section, most.aliases, "aliases"),
+            Payload::ComponentCanonicalSection(section) => add(&mut self.aliases, section, most.aliases, "aliases"),
             Payload::ComponentInstanceSection(section) => {
                 add(&mut self.instances, section, most.instances, "instances")
             }

@@ -13,8 +13,8 @@ use super::super::compiler::order::Order;
 use super::super::compiler::{Compiler, CompilerPermit};
 use super::super::error::CompileError;
 use super::super::gate;
-use super::super::info::{Examined, Origin, parse_info};
-use super::super::workshop::Workshop;
+use super::super::info::{Examined, ModuleFacts, parse_info};
+use super::super::parts::CompileParts;
 use super::counts::Counts;
 use crate::admission::LARGE_SLOTS;
 use crate::config::SandboxConfig;
@@ -23,7 +23,7 @@ use crate::domain::manifest::{Capability, Manifest, ModuleSource, SizeClass};
 use crate::domain::ports::Clock;
 use crate::sandbox::bindings::CommandModulePre;
 use crate::sandbox::call::InvokeError;
-use crate::sandbox::calls::door::Run;
+use crate::sandbox::calls::run::Run;
 use crate::sandbox::run::engine::ClassEngine;
 use crate::sandbox::run::error::StartSandboxError;
 use crate::sandbox::run::failure::is_of_system;
@@ -82,17 +82,16 @@ pub(super) struct Maker {
 impl Maker {
     pub(super) fn start(
         config: &SandboxConfig,
-        workshop: Workshop,
+        parts: CompileParts,
         clock: Arc<dyn Clock>,
     ) -> Result<Maker, StartSandboxError> {
-        let cache =
-            ArtefactCache::open(&workshop.cache_dir, config.compiled_bytes).map_err(StartSandboxError::Cache)?;
-        let compiler = Compiler::new(workshop.compiler, config).map_err(StartSandboxError::Compiler)?;
+        let cache = ArtefactCache::open(&parts.cache_dir, config.compiled_bytes).map_err(StartSandboxError::Cache)?;
+        let compiler = Compiler::new(parts.compiler, config).map_err(StartSandboxError::Compiler)?;
         let small = ClassEngine::start(SizeClass::Small, config.slots, config.tick)?;
         Ok(Maker {
             cache,
             compiler,
-            components: workshop.components,
+            components: parts.components,
             small: Arc::new(small),
             large: Mutex::default(),
             loads: Semaphore::new(LOADS),
@@ -117,16 +116,16 @@ impl Maker {
         }
     }
 
-    pub(super) async fn load_in_turn(
+    pub(super) async fn load_with_permit(
         self: &Arc<Self>,
         class: &Arc<ClassEngine>,
         digest: ModuleDigest,
     ) -> Result<Option<Linked>, CompileError> {
         let _turn = self.loads.acquire().await.map_err(host)?;
-        self.load_apart(class, digest).await
+        self.load_blocking(class, digest).await
     }
 
-    pub(super) async fn load_apart(
+    pub(super) async fn load_blocking(
         self: &Arc<Self>,
         class: &Arc<ClassEngine>,
         digest: ModuleDigest,
@@ -136,7 +135,7 @@ impl Maker {
     }
 
     /// Compiles an uploaded module for a call. Its artefact is missing, or was made by an earlier release of the host.
-    pub(super) async fn compile_anew(
+    pub(super) async fn recompile(
         self: &Arc<Self>,
         class: Arc<ClassEngine>,
         digest: ModuleDigest,
@@ -145,10 +144,10 @@ impl Maker {
         let permit = self.compiler.enter_for_call().await?;
         let components = Arc::clone(&self.components);
         let bytes = block(move || components.load(digest).map_err(host)).await?;
-        self.compile_apart(class, Arc::new(bytes), permit).await
+        self.compile_in_child(class, Arc::new(bytes), permit).await
     }
 
-    pub(super) async fn compile_apart(
+    pub(super) async fn compile_in_child(
         self: &Arc<Self>,
         class: Arc<ClassEngine>,
         bytes: Arc<Vec<u8>>,
@@ -180,7 +179,7 @@ impl Maker {
         let Linked { class, pre, capabilities, code_bytes, new_code } = linked;
         let slot = class.spare_slots.acquire().await.map_err(host)?;
         let InfoLimits { cpu_budget, deadline, log_lines, log_line_length } = InfoLimits::of(&self.config, class.size);
-        let run = Run::info(Limiter::new(class.walls), GuestLog::new(log_lines, log_line_length));
+        let run = Run::info(Limiter::new(class.instance_limits), GuestLog::new(log_lines, log_line_length));
         let meter = Meter::new(Arc::clone(&self.clock), self.config.tick, cpu_budget, Instant::now());
         let meter = Arc::new(meter);
         let mut instance = Instance::new(&pre, run, &meter, class.ticker.watch(), self.config.host_call_bytes);
@@ -198,7 +197,7 @@ impl Maker {
         let reason = told.as_ref().err().map(CompileError::to_string);
         log.emit(&examined.digest.to_string(), None, reason.as_deref(), backtrace.as_deref(), 0);
         let info = told?;
-        let manifest = parse_info(info, Origin { examined, capabilities });
+        let manifest = parse_info(info, ModuleFacts { examined, capabilities });
         let manifest = Arc::new(manifest.map_err(|error| CompileError::Info(error.to_string()))?);
         Ok(Made { module: Arc::new(Module { manifest, class, pre }), code_bytes, new_code })
     }

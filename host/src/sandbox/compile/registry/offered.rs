@@ -22,14 +22,14 @@ pub(super) struct Offered {
     /// The code of a bundled or configured module, which always stays in memory.
     pub(super) resident: Option<Arc<Module>>,
     /// Held while the module is being loaded; waiters then read the result.
-    pub(super) turn: Arc<tokio::sync::Mutex<LastFailure>>,
+    pub(super) load_lock: Arc<tokio::sync::Mutex<LastFailure>>,
     /// Why the last attempt to load the module failed; `None` once one has succeeded.
     failure: Mutex<Option<CompileError>>,
 }
 
 impl Offered {
     pub(super) fn new(manifest: Arc<Manifest>, resident: Option<Arc<Module>>) -> Offered {
-        Offered { manifest, resident, turn: Arc::default(), failure: Mutex::default() }
+        Offered { manifest, resident, load_lock: Arc::default(), failure: Mutex::default() }
     }
 
     /// Records the result of a load. A busy or killed compiler is no failure of this module.

@@ -9,7 +9,7 @@ use crate::store::host::components::Components;
 
 /// Where modules are kept, and which program compiles uploads.
 #[derive(Clone, Debug)]
-pub struct Workshop {
+pub struct CompileParts {
     /// The folder of machine code, which can be recreated. It is created if missing, and closed to other users.
     pub cache_dir: PathBuf,
     pub components: Arc<Components>,

@@ -10,17 +10,17 @@ use crate::sandbox::run::limits::Limiter;
 pub(crate) struct Run {
     pub(crate) limiter: Limiter,
     pub(crate) log: GuestLog,
-    stage: Stage,
+    kind: RunKind,
 }
 
 /// The export that runs, with the state that only this export needs.
-enum Stage {
+enum RunKind {
     /// `info`: the module reports its manifest, and may call nothing but the log.
     Info,
-    Respond(Box<Responding>),
+    Respond(Box<RespondState>),
 }
 
-struct Responding {
+struct RespondState {
     transaction: Transaction,
     most_host_calls: u32,
     host_calls: u32,
@@ -28,17 +28,17 @@ struct Responding {
 
 impl Run {
     pub(crate) fn info(limiter: Limiter, log: GuestLog) -> Run {
-        Run { limiter, log, stage: Stage::Info }
+        Run { limiter, log, kind: RunKind::Info }
     }
 
     pub(crate) fn respond(limiter: Limiter, log: GuestLog, transaction: Transaction, most_host_calls: u32) -> Run {
-        let responding = Responding { transaction, most_host_calls, host_calls: 0 };
-        Run { limiter, log, stage: Stage::Respond(Box::new(responding)) }
+        let responding = RespondState { transaction, most_host_calls, host_calls: 0 };
+        Run { limiter, log, kind: RunKind::Respond(Box::new(responding)) }
     }
 
     /// Counts a host call and checks its grant. Only calls of the log skip this; the grant is checked nowhere else.
     pub(crate) fn enter(&mut self, capability: Capability) -> Result<&mut Transaction, EndRun> {
-        let Stage::Respond(responding) = &mut self.stage else {
+        let RunKind::Respond(responding) = &mut self.kind else {
             return Err(EndRun::Guest(format!("called {capability} while it should only tell what it offers")));
         };
         if !responding.transaction.call().grants.covers(capability) {
@@ -54,9 +54,9 @@ impl Run {
 
     /// Takes the log and the transaction out of the run. The transaction is `None` after `info`.
     pub(crate) fn end(&mut self) -> (GuestLog, Option<Transaction>) {
-        let transaction = match std::mem::replace(&mut self.stage, Stage::Info) {
-            Stage::Info => None,
-            Stage::Respond(responding) => Some(responding.transaction),
+        let transaction = match std::mem::replace(&mut self.kind, RunKind::Info) {
+            RunKind::Info => None,
+            RunKind::Respond(responding) => Some(responding.transaction),
         };
         (std::mem::replace(&mut self.log, GuestLog::new(0, 0)), transaction)
     }
@@ -64,18 +64,18 @@ impl Run {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::Bench;
+    use super::super::fixture::Fixture;
     use super::*;
-    use crate::bench::Terms;
+    use crate::bench::BenchOptions;
     use crate::domain::manifest::{Grants, SizeClass};
-    use crate::sandbox::run::limits::Walls;
+    use crate::sandbox::run::limits::InstanceLimits;
 
     fn limiter() -> Limiter {
-        Limiter::new(Walls::of(SizeClass::Small))
+        Limiter::new(InstanceLimits::of(SizeClass::Small))
     }
 
     fn run(grants: Grants, most_host_calls: u32) -> Run {
-        let bench = Bench::new(Terms::default());
+        let bench = Fixture::new(BenchOptions::default());
         let transaction = bench.begin_with(bench.invocation("alice", ""), grants);
         Run::respond(limiter(), GuestLog::new(0, 0), transaction, most_host_calls)
     }

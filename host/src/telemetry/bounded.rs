@@ -6,15 +6,15 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-pub(super) struct Known<K, V> {
+pub(super) struct BoundedFamilies<K, V> {
     entries: RwLock<HashMap<K, Arc<V>>>,
     most: usize,
     others: OnceLock<Arc<V>>,
 }
 
-impl<K: Hash + Eq, V> Known<K, V> {
-    pub(super) fn new(most: usize) -> Known<K, V> {
-        Known { entries: RwLock::default(), most, others: OnceLock::new() }
+impl<K: Hash + Eq, V> BoundedFamilies<K, V> {
+    pub(super) fn new(most: usize) -> BoundedFamilies<K, V> {
+        BoundedFamilies { entries: RwLock::default(), most, others: OnceLock::new() }
     }
 
     /// Calls `make` at a key's first use: for an entry of its own or, with `None`, for the one that all further keys
@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn what_finds_no_room_shares_one_entry() {
-        let known: Known<String, String> = Known::new(2);
+        let known: BoundedFamilies<String, String> = BoundedFamilies::new(2);
         let find = |key: &str| known.find_or_make(key, |key| key.unwrap_or("other").to_owned());
         assert_eq!(
             ["a", "b", "c", "d", "a"].map(|key| find(key).as_str().to_owned()),
