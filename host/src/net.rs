@@ -10,11 +10,11 @@
 //! Not here: which requests are made, allowed or retried. The rooms that make them decide that.
 
 pub mod guarded;
+mod limited_stream;
 pub mod lookups;
-mod measured;
 pub mod network;
 pub mod plain;
-mod reach;
+mod public_address;
 mod read_on;
 pub mod server;
 pub mod tls;

@@ -10,9 +10,9 @@ use crate::app::check::list_obstacles;
 use crate::config::token::{is_readable_by_others, load_access_token};
 use crate::config::{AccountConfig, Config, TokenSource};
 
-const UNLIMITED: &str = "limits.enforce is false: nothing holds messages and joins back, which is for load tests only";
+const LIMITS_OFF: &str = "limits.enforce is false: nothing holds messages and joins back, which is for load tests only";
 
-const OPEN: &str =
+const PLAIN_HTTP: &str =
     "http.listen is reached by other machines, and http.public_url is no https:// one: keys may travel in plain text";
 
 #[derive(Debug, clap::Args)]
@@ -57,10 +57,10 @@ pub(super) fn list_warnings(config: &Config) -> Vec<String> {
         )),
         _ => None,
     };
-    let unlimited = (!config.limits.enforce).then(|| UNLIMITED.to_owned());
+    let unlimited = (!config.limits.enforce).then(|| LIMITS_OFF.to_owned());
     let is_https = config.http.public_url.as_ref().is_some_and(|url| url.is_https);
     let is_open = config.http.listen.is_some_and(|listen| !listen.ip().is_loopback()) && !is_https;
-    let open = is_open.then(|| OPEN.to_owned());
+    let open = is_open.then(|| PLAIN_HTTP.to_owned());
     config.accounts.iter().filter_map(open_file).chain(unlimited).chain(open).collect()
 }
 

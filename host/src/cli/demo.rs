@@ -10,8 +10,8 @@ use crate::config::environment;
 use crate::config::log_format::LogFormat;
 use state::State;
 
-mod cast;
 mod moderators;
+mod names;
 mod prompt;
 mod script;
 mod silence;

@@ -15,9 +15,9 @@ pub struct Row {
 
 /// The kind of caller, relative to the path's channel, in the order of the table's columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum CallerKind {
     /// Without a key.
-    Nobody,
+    WithoutKey,
     Operator,
     /// With a key of the channel in the path; if the path has no channel, with a key of any channel.
     OwnChannel,
@@ -90,8 +90,8 @@ const fn row(method: &'static str, path: &'static str, open_to: [bool; 5]) -> Ro
 }
 
 impl Row {
-    pub fn is_open_to(&self, standing: Standing) -> bool {
-        self.open_to[standing as usize]
+    pub fn is_open_to(&self, caller_kind: CallerKind) -> bool {
+        self.open_to[caller_kind as usize]
     }
 
     /// Whether the endpoint needs no key for an address of `[http] metrics_from`.
@@ -106,7 +106,7 @@ impl Row {
     }
 
     pub fn needs_key(&self) -> bool {
-        !self.is_open_to(Standing::Nobody)
+        !self.is_open_to(CallerKind::WithoutKey)
     }
 }
 
@@ -129,14 +129,14 @@ pub(super) fn list_methods(path: &str) -> Option<String> {
 }
 
 /// How `principal` relates to the path's channel. `Err`, a malformed channel id, counts as another channel.
-pub(super) fn stand(principal: &Principal, channel: Option<Result<ChannelId, ()>>) -> Standing {
+pub(super) fn classify(principal: &Principal, channel: Option<Result<ChannelId, ()>>) -> CallerKind {
     if principal.is_operator() {
-        return Standing::Operator;
+        return CallerKind::Operator;
     }
     match channel {
-        None => Standing::OwnChannel,
-        Some(Ok(channel)) if principal.may_act_in(channel) => Standing::OwnChannel,
-        Some(_) => Standing::OtherChannel,
+        None => CallerKind::OwnChannel,
+        Some(Ok(channel)) if principal.may_act_in(channel) => CallerKind::OwnChannel,
+        Some(_) => CallerKind::OtherChannel,
     }
 }
 

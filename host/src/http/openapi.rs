@@ -15,7 +15,7 @@ use utoipa::openapi::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
-use super::access::{Row, Standing, find_row};
+use super::access::{CallerKind, Row, find_row};
 use super::error::ApiError;
 use super::error::refusals::{INTERNAL, REFUSALS, Refusal};
 use super::shapes::problem::{Problem, WrongValue};
@@ -124,7 +124,7 @@ fn complete_operation(method: &str, path: &str, operation: &mut Operation) {
         parameters.iter().any(|parameter| parameter.parameter_in == ParameterIn::Header && parameter.name == wanted)
     };
     let names_channel = parameters.iter().any(|parameter| parameter.name == "channel");
-    let may_be_closed = needs_key && (names_channel || row.is_some_and(|row| !row.is_open_to(Standing::OwnChannel)));
+    let may_be_closed = needs_key && (names_channel || row.is_some_and(|row| !row.is_open_to(CallerKind::OwnChannel)));
     let in_path = has(|place| *place == ParameterIn::Path);
     let in_query = has(|place| *place == ParameterIn::Query);
     let (is_idempotent, is_conditional) = (has_header("Idempotency-Key"), has_header("If-Match"));

@@ -6,8 +6,8 @@
 pub mod body;
 pub(in crate::http) mod echo;
 pub mod idempotency;
-mod objects;
 pub mod paging;
 pub mod precondition;
 pub(in crate::http) mod query;
 pub(super) mod running;
+mod strict;

@@ -28,7 +28,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Default headers of every answer. Browsers must not cache, sniff, frame or run anything of the API. No other site may
 /// load it into its process either, because on this machine the metrics need no key.
-const ALWAYS: [(HeaderName, &str); 5] = [
+const DEFAULT_HEADERS: [(HeaderName, &str); 5] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (header::CACHE_CONTROL, "no-store"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -54,13 +54,13 @@ pub fn build_router(api: Arc<Api>) -> Router {
         .fallback(async || ApiError::from(UNKNOWN_PATH))
         .layer(from_fn_with_state(api.clone(), query::check))
         .layer(from_fn_with_state(api.clone(), gate::admit))
-        .layer(CatchPanicLayer::custom(tell_panic))
-        .layer(from_fn_with_state(api.clone(), dress))
+        .layer(CatchPanicLayer::custom(answer_panic))
+        .layer(from_fn_with_state(api.clone(), finish_answer))
         .with_state(api)
 }
 
 /// Answers a request whose handler panicked. The panic's own text is in the log already.
-fn tell_panic(_: Box<dyn Any + Send>) -> Response {
+fn answer_panic(_: Box<dyn Any + Send>) -> Response {
     error!("a request broke");
     ApiError::from(INTERNAL).into_response()
 }
@@ -69,7 +69,7 @@ fn tell_panic(_: Box<dyn Any + Send>) -> Response {
 ///
 /// The log line has the route's template instead of the path, because a caller may have put a key into the path by
 /// mistake.
-async fn dress(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+async fn finish_answer(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     let mut id = [0; 8];
     api.entropy.fill(&mut id);
     let id = write_hex(&id);
@@ -81,7 +81,7 @@ async fn dress(State(api): State<Arc<Api>>, request: Request, next: Next) -> Res
     api.telemetry.note_request(route, method.as_str(), response.status().as_u16(), took);
     debug!(%id, %method, route = route.unwrap_or("none"), status = response.status().as_u16(), "answered a request");
     let headers = response.headers_mut();
-    for (name, value) in ALWAYS {
+    for (name, value) in DEFAULT_HEADERS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     headers.insert(REQUEST_ID, HeaderValue::from_str(&id).expect("hexadecimal digits make a header"));

@@ -35,7 +35,7 @@ mod linger;
 pub(in crate::http) mod throttle;
 
 use address::{AddressGroup, Peer};
-use linger::{LeftUnread, Lingering, Watched};
+use linger::{LeftUnread, LingeringStream, WatchedBody};
 use throttle::InFlight;
 
 /// Largest head of a request, in bytes.
@@ -101,14 +101,14 @@ async fn answer(stream: TcpStream, peer: SocketAddr, router: Router, head_within
     // Nagle's algorithm would delay a small answer until more data follows.
     stream.set_nodelay(true).ok();
     let left = LeftUnread::default();
-    let stream = Lingering::new(break_stalled(stream), left.clone());
+    let stream = LingeringStream::new(break_stalled(stream), left.clone());
     let at_stop = left.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         // hyper reads a further request only after the end of the previous one.
         left.reset();
         let (router, left) = (router.clone(), left.clone());
         async move {
-            let mut request = request.map(|body| Body::new(Watched::new(body, left)));
+            let mut request = request.map(|body| Body::new(WatchedBody::new(body, left)));
             request.extensions_mut().insert(Peer(peer));
             Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|error| match error {}))
         }

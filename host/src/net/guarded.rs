@@ -25,9 +25,9 @@ use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{self, RootCertStore};
 
-use super::measured::Measured;
+use super::limited_stream::LimitedStream;
 use super::network::{Network, Stream};
-use super::{reach, tls};
+use super::{public_address, tls};
 use crate::domain::id::ModuleName;
 
 /// Most addresses of a name. A name with more is none that a module needs.
@@ -39,14 +39,14 @@ const DIAL_WITHIN: Duration = Duration::from_millis(250);
 const MOST_HEADERS: usize = 64;
 const HEAD_BYTES: usize = 16 << 10;
 /// Bytes that a server may send besides head and body: certificates, and the framing of TLS and HTTP.
-const WRAPPING_BYTES: usize = 128 << 10;
-const OWN_NAME: &str = concat!("twitchy/", env!("CARGO_PKG_VERSION"));
+const OVERHEAD_BYTES: usize = 128 << 10;
+const USER_AGENT_VALUE: &str = concat!("twitchy/", env!("CARGO_PKG_VERSION"));
 
 /// A request by https.
 #[derive(Clone, Debug)]
 pub struct GuardedRequest<'a> {
     /// The module whose share of the look-ups is used.
-    pub asker: &'a ModuleName,
+    pub for_module: &'a ModuleName,
     /// A name, not an address.
     pub host: &'a str,
     /// Path and query.
@@ -89,9 +89,9 @@ impl GuardedClient {
         request: GuardedRequest<'_>,
         most_bytes: usize,
     ) -> Result<Response<Vec<u8>>, ExchangeError> {
-        let (asker, host) = (request.asker, request.host);
+        let (for_module, host) = (request.for_module, request.host);
         let request = write_request(request)?;
-        let stream = self.connect(asker, host, most_bytes).await?;
+        let stream = self.connect(for_module, host, most_bytes).await?;
         let connected = http1::Builder::new()
             .max_headers(MOST_HEADERS)
             .max_header_size(HEAD_BYTES)
@@ -115,13 +115,13 @@ impl GuardedClient {
     /// Connects to one of the checked addresses, without a second look-up.
     async fn connect(
         &self,
-        asker: &ModuleName,
+        for_module: &ModuleName,
         host: &str,
         most_bytes: usize,
-    ) -> Result<TlsStream<Measured<Box<dyn Stream>>>, ExchangeError> {
+    ) -> Result<TlsStream<LimitedStream<Box<dyn Stream>>>, ExchangeError> {
         let name = ServerName::try_from(host.to_owned()).map_err(|_| unreachable("no host can be called that"))?;
         let mut last = unreachable("the host has no address");
-        let mut addresses = self.resolve(asker, host).await?.into_iter().take(MOST_DIALLED).peekable();
+        let mut addresses = self.resolve(for_module, host).await?.into_iter().take(MOST_DIALLED).peekable();
         while let Some(address) = addresses.next() {
             let dialling = self.network.dial(SocketAddr::new(address, 443));
             // The last address may use all the remaining time.
@@ -131,7 +131,7 @@ impl GuardedClient {
             };
             match dialled {
                 Ok(stream) => {
-                    let stream = Measured::new(stream, most_bytes + HEAD_BYTES + WRAPPING_BYTES);
+                    let stream = LimitedStream::new(stream, most_bytes + HEAD_BYTES + OVERHEAD_BYTES);
                     return self.tls.connect(name, stream).await.map_err(|error| untrusted(&error));
                 }
                 Err(error) => last = ExchangeError::Unreachable(format!("no connection: {}", error.kind())),
@@ -141,13 +141,13 @@ impl GuardedClient {
     }
 
     /// Looks `host` up. If any of its addresses is not public, none is used: such a name is most likely an attack.
-    async fn resolve(&self, asker: &ModuleName, host: &str) -> Result<Vec<IpAddr>, ExchangeError> {
-        let found = self.network.resolve(asker, host).await;
+    async fn resolve(&self, for_module: &ModuleName, host: &str) -> Result<Vec<IpAddr>, ExchangeError> {
+        let found = self.network.resolve(for_module, host).await;
         let addresses = found.map_err(|_| unreachable("the host's name cannot be looked up"))?;
         if addresses.len() > MOST_ADDRESSES {
             return Err(unreachable("the host has too many addresses"));
         }
-        if !addresses.iter().all(|address| reach::is_public(*address)) {
+        if !addresses.iter().all(|address| public_address::is_public(*address)) {
             return Err(unreachable("the host's name leads to an address that is not public"));
         }
         Ok(addresses)
@@ -161,7 +161,7 @@ fn write_request(parts: GuardedRequest<'_>) -> Result<Request<Full<Bytes>>, Exch
     let mut request = request.map_err(|_| ExchangeError::Invalid("it"))?;
     let headers = request.headers_mut();
     headers.insert(HOST, host);
-    headers.insert(USER_AGENT, HeaderValue::from_static(OWN_NAME));
+    headers.insert(USER_AGENT, HeaderValue::from_static(USER_AGENT_VALUE));
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     let mut others = parts.headers;
     for own in headers.keys() {
@@ -229,12 +229,13 @@ mod tests {
     fn a_caller_cannot_overwrite_the_clients_own_headers() {
         let names = [HOST, USER_AGENT, CONNECTION, LOCATION];
         let headers = names.map(|name| (name, HeaderValue::from_static("other"))).into_iter().collect();
-        let asker = "dice".parse().unwrap();
+        let for_module = "dice".parse().unwrap();
         let (method, body) = (Method::GET, Bytes::new());
-        let request = GuardedRequest { asker: &asker, host: "a.example", target: "/", method, headers, body };
+        let request = GuardedRequest { for_module: &for_module, host: "a.example", target: "/", method, headers, body };
         let request = write_request(request).unwrap();
         let written: Vec<_> = request.headers().iter().map(|(name, value)| (name, value.to_str().unwrap())).collect();
-        let expected = [(&HOST, "a.example"), (&USER_AGENT, OWN_NAME), (&CONNECTION, "close"), (&LOCATION, "other")];
+        let expected =
+            [(&HOST, "a.example"), (&USER_AGENT, USER_AGENT_VALUE), (&CONNECTION, "close"), (&LOCATION, "other")];
         assert_eq!(written, expected);
     }
 }

@@ -18,11 +18,11 @@ use crate::domain::id::ModuleName;
 const MOST_LOOKUPS: usize = 32;
 /// How many look-ups a module may have for each free one. So a module alone gets three quarters of all, the next one
 /// three quarters of the rest, and later modules still find some.
-const FOR_EACH_FREE: usize = 3;
+const OWN_PER_FREE: usize = 3;
 
 /// Whether a module with `own` look-ups or requests in flight may start another, if `free` of all modules' are free.
 pub fn has_share(own: usize, free: usize) -> bool {
-    own < FOR_EACH_FREE * free
+    own < OWN_PER_FREE * free
 }
 
 /// A blocking look-up of a name.
@@ -34,7 +34,7 @@ type Running = Arc<Mutex<HashMap<Box<str>, Lookup>>>;
 /// A look-up without a result yet.
 struct Lookup {
     /// The module that asked first, even if it no longer waits.
-    asker: ModuleName,
+    for_module: ModuleName,
     result: watch::Receiver<Option<Found>>,
 }
 
@@ -50,23 +50,23 @@ impl Lookups {
     }
 
     /// Callers share a look-up of a name that is in flight. With too many look-ups in flight, the error is immediate.
-    pub(super) async fn resolve(&self, asker: &ModuleName, name: &str) -> io::Result<Vec<IpAddr>> {
-        let mut result = self.ask(asker, name)?;
+    pub(super) async fn resolve(&self, for_module: &ModuleName, name: &str) -> io::Result<Vec<IpAddr>> {
+        let mut result = self.ask(for_module, name)?;
         let found = result.wait_for(Option::is_some).await.map_err(|_| io::Error::other("the look-up broke"))?;
         found.clone().unwrap_or(Err(io::ErrorKind::Other)).map_err(io::Error::from)
     }
 
-    fn ask(&self, asker: &ModuleName, name: &str) -> io::Result<watch::Receiver<Option<Found>>> {
+    fn ask(&self, for_module: &ModuleName, name: &str) -> io::Result<watch::Receiver<Option<Found>>> {
         let mut running = lock(&self.running);
         if let Some(lookup) = running.get(name) {
             return Ok(lookup.result.clone());
         }
-        let own = running.values().filter(|lookup| lookup.asker == *asker).count();
+        let own = running.values().filter(|lookup| lookup.for_module == *for_module).count();
         if !has_share(own, MOST_LOOKUPS.saturating_sub(running.len())) {
             return Err(io::Error::other("too many look-ups at once"));
         }
         let (report, result) = watch::channel(None);
-        running.insert(name.into(), Lookup { asker: asker.clone(), result: result.clone() });
+        running.insert(name.into(), Lookup { for_module: for_module.clone(), result: result.clone() });
         let (name, look_up) = (Name { name: name.into(), running: Arc::clone(&self.running) }, self.look_up);
         spawn_blocking(move || {
             let found = look_up(&name.name).map_err(|error| error.kind());
@@ -108,11 +108,11 @@ mod tests {
         name.parse().unwrap()
     }
 
-    /// Adds `count` look-ups of `asker` that never end.
-    fn add_silent(lookups: &Lookups, asker: &str, count: usize) {
+    /// Adds `count` look-ups of `for_module` that never end.
+    fn add_silent(lookups: &Lookups, for_module: &str, count: usize) {
         for number in 0..count {
-            let lookup = Lookup { asker: module(asker), result: watch::channel(None).1 };
-            lock(&lookups.running).insert(format!("{asker}{number}.example").into(), lookup);
+            let lookup = Lookup { for_module: module(for_module), result: watch::channel(None).1 };
+            lock(&lookups.running).insert(format!("{for_module}{number}.example").into(), lookup);
         }
     }
 
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(lookups.resolve(&module("weather"), "api.example.com").await.unwrap(), [FOUND]);
         // Joining another module's look-up needs no share.
         let (report, result) = watch::channel(Some(Ok(vec![FOUND])));
-        let lookup = Lookup { asker: module("late"), result };
+        let lookup = Lookup { for_module: module("late"), result };
         lock(&lookups.running).insert("slow.example".into(), lookup);
         assert_eq!(lookups.resolve(&module("dead"), "slow.example").await.unwrap(), [FOUND]);
         drop(report);

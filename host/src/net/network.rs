@@ -20,8 +20,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 /// Resolves and dials without any check; its caller checks each address before dialling. Tests pass one with names and
 /// servers of their own.
 pub trait Network: Send + Sync + 'static {
-    /// All addresses of a name. The look-up counts against `asker`'s share.
-    fn resolve<'a>(&'a self, asker: &'a ModuleName, host: &'a str) -> Pending<'a, Vec<IpAddr>>;
+    /// All addresses of a name. The look-up counts against `for_module`'s share.
+    fn resolve<'a>(&'a self, for_module: &'a ModuleName, host: &'a str) -> Pending<'a, Vec<IpAddr>>;
 
     /// Connects to exactly this address.
     fn dial(&self, address: SocketAddr) -> Pending<'_, Box<dyn Stream>>;
@@ -45,8 +45,8 @@ fn look_up(host: &str) -> io::Result<Vec<IpAddr>> {
 }
 
 impl Network for SystemNetwork {
-    fn resolve<'a>(&'a self, asker: &'a ModuleName, host: &'a str) -> Pending<'a, Vec<IpAddr>> {
-        Box::pin(self.lookups.resolve(asker, host))
+    fn resolve<'a>(&'a self, for_module: &'a ModuleName, host: &'a str) -> Pending<'a, Vec<IpAddr>> {
+        Box::pin(self.lookups.resolve(for_module, host))
     }
 
     fn dial(&self, address: SocketAddr) -> Pending<'_, Box<dyn Stream>> {

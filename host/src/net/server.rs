@@ -19,7 +19,7 @@ pub struct Server {
     authorities: Authorities,
     tls: TlsConnector,
     /// Whether a connection without TLS may leave this machine.
-    may_be_clear: bool,
+    allows_plaintext: bool,
 }
 
 impl Server {
@@ -34,12 +34,12 @@ impl Server {
 
     fn with_roots(address: ServerAddress, authorities: Authorities, roots: RootCertStore) -> Self {
         let tls = TlsConnector::from(Arc::new(tls::client_config(roots)));
-        Self { address, authorities, tls, may_be_clear: false }
+        Self { address, authorities, tls, allows_plaintext: false }
     }
 
     /// Allows connections without TLS to other machines, for a server that is sent no secret without TLS.
-    pub fn in_the_clear(self) -> Self {
-        Self { may_be_clear: true, ..self }
+    pub fn allow_plaintext(self) -> Self {
+        Self { allows_plaintext: true, ..self }
     }
 
     pub fn address(&self) -> &ServerAddress {
@@ -62,7 +62,7 @@ impl Server {
         }
         // Checked before a token or a key is sent in the clear. The name was checked when the configuration was read,
         // but its address is known only now.
-        if !self.may_be_clear && !stream.peer_addr()?.ip().is_loopback() {
+        if !self.allows_plaintext && !stream.peer_addr()?.ip().is_loopback() {
             return Err(io::Error::other("a connection without TLS must stay on this machine"));
         }
         Ok(Box::new(stream))

@@ -220,7 +220,7 @@ impl Collector {
         parsed.insert(USER_AGENT, HeaderValue::from_static(concat!("twitchy/", env!("CARGO_PKG_VERSION"))));
         // Plain HTTP is allowed: the configuration refuses headers for a remote collector without TLS, and traces are
         // no secret.
-        let server = Server::new(address.server.clone(), environment::find_authorities())?.in_the_clear();
+        let server = Server::new(address.server.clone(), environment::find_authorities())?.allow_plaintext();
         let client = PlainClient::new(server, TAKEN_WITHIN);
         Ok(Collector { client, path: format!("{}/v1/traces", address.path), headers: parsed })
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use rusqlite::Connection;
 use tests::guests;
 
-use crate::killed::Door;
+use crate::killed::ApiAccess;
 use crate::module::{Host, Stage};
 use crate::process::{Finished, twitchy};
 
@@ -155,9 +155,9 @@ fn a_line_of_the_audit_that_is_words_alone_stays_beside_one_that_is_data() {
     let made = Finished::of(twitchy(&create).arg(&stage.config));
     assert_eq!(made.code, Some(0), "{}", made.errors);
     let address = host.url.strip_prefix("http://").unwrap().to_owned();
-    let door = Door { address, key: stage.key.clone() };
+    let api = ApiAccess { address, key: stage.key.clone() };
     let list = |query: &str| {
-        let listed = door.ask(&format!("GET /api/v1/audit?{query}"));
+        let listed = api.ask(&format!("GET /api/v1/audit?{query}"));
         let text = |line: &serde_json::Value, key: &str| line[key].as_str().unwrap_or("-").to_owned();
         let show = |line| ["action", "subject", "before", "after"].map(|key| text(line, key)).join(" | ");
         listed["items"].as_array().unwrap().iter().map(show).collect::<Vec<String>>()

@@ -27,12 +27,12 @@ struct Grave {
 /// A host that runs on a [`Grave`].
 struct Life {
     host: Running,
-    door: Door,
+    api: ApiAccess,
 }
 
 /// A host's API: its address, and a key for it.
 #[derive(Clone)]
-pub(crate) struct Door {
+pub(crate) struct ApiAccess {
     pub(crate) address: String,
     pub(crate) key: String,
 }
@@ -61,7 +61,7 @@ impl Grave {
         let told = host.wait_for_error("the API answers at http://");
         let address = told.split_once("http://").unwrap().1.split(';').next().unwrap().to_owned();
         host.meanwhile(self.twitch.until_joined("mybot", "shop")).await;
-        Life { host, door: Door { address, key: self.key.clone() } }
+        Life { host, api: ApiAccess { address, key: self.key.clone() } }
     }
 
     /// The names of the component files, including unfinished ones.
@@ -83,7 +83,7 @@ impl Life {
     }
 }
 
-impl Door {
+impl ApiAccess {
     fn send(&self, line: &str, content_type: &str, body: &[u8]) -> std::io::Result<(u16, Value)> {
         let mut stream = self.begin(line, content_type, body.len())?;
         stream.write_all(body)?;
@@ -166,17 +166,17 @@ enum Moment {
 }
 
 /// Starts to upload a component and returns at `moment`. The thread returns whether the upload was answered.
-fn upload_until(grave: &Grave, door: &Door, moment: Moment, component: Vec<u8>) -> JoinHandle<bool> {
+fn upload_until(grave: &Grave, api: &ApiAccess, moment: Moment, component: Vec<u8>) -> JoinHandle<bool> {
     let before = grave.list_files();
     if matches!(moment, Moment::HalfSent) {
-        let mut stream = door.begin(UPLOAD, WASM, component.len()).unwrap();
+        let mut stream = api.begin(UPLOAD, WASM, component.len()).unwrap();
         stream.write_all(&component[..component.len() / 2]).unwrap();
         return thread::spawn(move || stream.read_to_end(&mut Vec::new()).is_ok_and(|length| length > 0));
     }
-    let (door, (begun, begins)) = (door.clone(), channel());
+    let (api, (begun, begins)) = (api.clone(), channel());
     let uploading = thread::spawn(move || {
         begun.send(()).unwrap();
-        door.send(UPLOAD, WASM, &component).is_ok_and(|(status, _)| status == 201)
+        api.send(UPLOAD, WASM, &component).is_ok_and(|(status, _)| status == 201)
     });
     begins.recv().unwrap();
     let has_come = || match moment {
@@ -201,13 +201,13 @@ async fn whatever_an_upload_dies_of_the_version_is_there_whole_or_not_at_all() {
         let life = grave.rise().await;
         let (version, component) = echo(number);
         tried.insert(version.clone());
-        let uploading = upload_until(&grave, &life.door, moment, component);
+        let uploading = upload_until(&grave, &life.api, moment, component);
         life.kill();
         if uploading.join().unwrap() {
             answered.insert(version);
         }
         let life = grave.rise().await;
-        let versions = life.door.list_versions();
+        let versions = life.api.list_versions();
         let names: BTreeSet<String> = versions.iter().map(|(version, _)| version.clone()).collect();
         assert!(answered.is_subset(&names), "{moment:?}: what was answered is kept: {answered:?}, {names:?}");
         assert!(names.is_subset(&tried), "{moment:?}: {names:?}");
@@ -217,11 +217,11 @@ async fn whatever_an_upload_dies_of_the_version_is_there_whole_or_not_at_all() {
     }
     assert!(!answered.is_empty());
     let life = grave.rise().await;
-    let channel = life.door.find_channel();
-    for (version, _) in life.door.list_versions() {
-        life.door.change(&format!("PUT {channel}/modules/echo"), &json!({ "enabled": true, "version": version }));
+    let channel = life.api.find_channel();
+    for (version, _) in life.api.list_versions() {
+        life.api.change(&format!("PUT {channel}/modules/echo"), &json!({ "enabled": true, "version": version }));
         let call = json!({ "arguments": version, "chatter": { "id": "42", "login": "alice" } });
-        let answer = life.door.change(&format!("POST {channel}/commands/echo"), &call);
+        let answer = life.api.change(&format!("POST {channel}/commands/echo"), &call);
         assert_eq!(answer["replies"][0]["text"], version);
     }
     life.end();
@@ -246,12 +246,12 @@ fn shown(module: &Value) -> Value {
 }
 
 /// Puts the two states in turn until the host is gone. The receiver gets the number of each answered request.
-fn put_on(door: &Door, line: String) -> (JoinHandle<()>, Receiver<usize>) {
-    let ((answered, answers), door) = (channel(), door.clone());
+fn put_on(api: &ApiAccess, line: String) -> (JoinHandle<()>, Receiver<usize>) {
+    let ((answered, answers), api) = (channel(), api.clone());
     let putting = thread::spawn(move || {
         for number in 0.. {
             let body = states()[number % 2].to_string();
-            match door.send(&line, "application/json", body.as_bytes()) {
+            match api.send(&line, "application/json", body.as_bytes()) {
                 Ok((200, _)) => answered.send(number).unwrap(),
                 Ok((status, answer)) => panic!("{status} {answer:#}"),
                 Err(_) => return,
@@ -266,12 +266,12 @@ async fn whatever_an_enabling_dies_of_the_channel_has_the_old_state_or_the_new_o
     let grave = Grave::dig().await;
     let mut life = grave.rise().await;
     for number in [0, 1] {
-        let (status, answer) = life.door.send(UPLOAD, WASM, &echo(number).1).unwrap();
+        let (status, answer) = life.api.send(UPLOAD, WASM, &echo(number).1).unwrap();
         assert_eq!(status, 201, "{answer:#}");
     }
-    let path = format!("{}/modules/echo", life.door.find_channel());
+    let path = format!("{}/modules/echo", life.api.find_channel());
     for round in 0..8 {
-        let (putting, answers) = put_on(&life.door, format!("PUT {path}"));
+        let (putting, answers) = put_on(&life.api, format!("PUT {path}"));
         // The kill hits the next request, which has got further in each round.
         let mut last = 0;
         (0..=round).for_each(|_| last = answers.recv().unwrap());
@@ -280,7 +280,7 @@ async fn whatever_an_enabling_dies_of_the_channel_has_the_old_state_or_the_new_o
         putting.join().unwrap();
         last = answers.try_iter().last().unwrap_or(last);
         life = grave.rise().await;
-        let found = life.door.ask(&format!("GET {path}"));
+        let found = life.api.ask(&format!("GET {path}"));
         let possible = [&states()[last % 2], &states()[(last + 1) % 2]];
         assert!(possible.contains(&&shown(&found)), "round {round}: {found:#}");
         let call = json!({ "arguments": "hi", "chatter": { "id": "42", "login": "alice" } });
@@ -288,7 +288,7 @@ async fn whatever_an_enabling_dies_of_the_channel_has_the_old_state_or_the_new_o
             for word in words.as_array().unwrap() {
                 let line =
                     format!("POST {}", path.replace("modules/echo", &format!("commands/{}", word.as_str().unwrap())));
-                let (status, _) = life.door.send(&line, "application/json", call.to_string().as_bytes()).unwrap();
+                let (status, _) = life.api.send(&line, "application/json", call.to_string().as_bytes()).unwrap();
                 let is_word = found["commands"]["echo"]["aliases"] == *words;
                 // This chatter's role is too low for an existing word; a word of the other state is unknown.
                 assert_eq!(status, if is_word { 403 } else { 404 }, "round {round}: {word}");

@@ -8,7 +8,7 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt;
 use tracing_subscriber::util::SubscriberInitExt;
 use twitchy::config::HttpConfig;
-use twitchy::http::access::{METRICS, ROOT, Standing, TABLE, find_row};
+use twitchy::http::access::{CallerKind, METRICS, ROOT, TABLE, find_row};
 
 use super::harness::{CHANNEL, OTHER_CHANNEL, Site};
 use crate::harness::{House, channel_id, header, login, patient};
@@ -22,13 +22,13 @@ async fn every_row_of_the_table_is_kept() {
         let path = path.replace("{name}", "balance").replace("{version}", "9.9.9");
         let request = format!("{} {path}", row.method);
         for (standing, key) in [
-            (Standing::Nobody, ""),
-            (Standing::Operator, site.operator.as_str()),
-            (Standing::OwnChannel, &site.own),
-            (Standing::OtherChannel, &site.other),
+            (CallerKind::WithoutKey, ""),
+            (CallerKind::Operator, site.operator.as_str()),
+            (CallerKind::OwnChannel, &site.own),
+            (CallerKind::OtherChannel, &site.other),
         ] {
             let answer = site.ask(&request, key).await;
-            let refusal = if standing == Standing::Nobody { "key_missing" } else { "forbidden" };
+            let refusal = if standing == CallerKind::WithoutKey { "key_missing" } else { "forbidden" };
             let is_refused = [401, 403].contains(&answer.status);
             assert_eq!(is_refused, !row.is_open_to(standing), "{request} as {standing:?}: {}", answer.show());
             assert!(!is_refused || answer.code() == refusal, "{request} as {standing:?}: {}", answer.show());

@@ -8,18 +8,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
 
-use super::cast::{BOT, CHANNELS};
+use super::names::{BOT, CHANNELS};
 use crate::domain::id::Login;
 
 /// The file's name in the state folder, beside the database.
 const FILE: &str = "moderators.json";
 
 /// The moderators of each channel, by login.
-type Appointed = BTreeMap<String, BTreeSet<String>>;
+type ModeratorsByChannel = BTreeMap<String, BTreeSet<String>>;
 
 pub(super) struct Moderators {
     path: PathBuf,
-    appointed: Mutex<Appointed>,
+    appointed: Mutex<ModeratorsByChannel>,
 }
 
 impl Moderators {
@@ -30,14 +30,14 @@ impl Moderators {
             Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| {
                 format!("{} is damaged: delete it, and appoint the moderators anew", path.display())
             })?,
-            Err(error) if error.kind() == ErrorKind::NotFound => begin(),
+            Err(error) if error.kind() == ErrorKind::NotFound => default_moderators(),
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
         };
         Ok(Moderators { path, appointed: Mutex::new(appointed) })
     }
 
     /// Each channel with its moderators.
-    pub(super) fn list(&self) -> Appointed {
+    pub(super) fn list(&self) -> ModeratorsByChannel {
         self.lock().clone()
     }
 
@@ -56,17 +56,17 @@ impl Moderators {
     }
 
     /// Ignores poisoning: the map is consistent after every statement, so a panic under the lock cannot break it.
-    fn lock(&self) -> MutexGuard<'_, Appointed> {
+    fn lock(&self) -> MutexGuard<'_, ModeratorsByChannel> {
         self.appointed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn begin() -> Appointed {
+fn default_moderators() -> ModeratorsByChannel {
     CHANNELS.iter().map(|channel| ((*channel).to_owned(), BTreeSet::from([BOT.to_owned()]))).collect()
 }
 
 /// Writes a second file and renames it over the first, so that a crash leaves either the old list or the new one.
-fn save(path: &Path, appointed: &Appointed) -> anyhow::Result<()> {
+fn save(path: &Path, appointed: &ModeratorsByChannel) -> anyhow::Result<()> {
     let fresh = path.with_added_extension("new");
     fs::write(&fresh, serde_json::to_vec_pretty(appointed)?)?;
     fs::rename(&fresh, path)?;

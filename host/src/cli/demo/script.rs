@@ -9,10 +9,10 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::TryRecvError;
 use tokio::task::spawn_blocking;
 
-use super::cast::{BOT, CHANNELS};
+use super::names::{BOT, CHANNELS};
 use super::silence::Reasons;
-use super::speech::{Cue, Display, PlayLineError, PromptCommand, parse_cue};
-use super::stage::{SCRIPT_SETTLES_WITHIN, Said, Stage};
+use super::speech::{Display, PlayLine, PlayLineError, PromptCommand, parse_play_line};
+use super::stage::{SCRIPT_SETTLES_WITHIN, SpeakOutcome, Stage};
 use crate::cli::output::{self, Reader};
 use crate::cli::signals::Signals;
 use crate::config::text::read_text;
@@ -21,7 +21,7 @@ use crate::domain::id::Login;
 /// A script in which every line is valid.
 #[derive(Debug)]
 pub(super) struct Script {
-    cues: Vec<Cue>,
+    lines: Vec<PlayLine>,
 }
 
 /// Why a script is rejected. The whole script is checked before any line is played.
@@ -44,7 +44,7 @@ impl Script {
 fn parse(text: &str) -> Result<Script, (usize, PlayLineError)> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut channel = first_channel();
-    let mut cues = Vec::new();
+    let mut lines = Vec::new();
     for (index, line) in text.lines().enumerate() {
         // The prompt's own commands are allowed, so that a recorded session can be played; nobody would read the help.
         match PromptCommand::find(line) {
@@ -52,13 +52,13 @@ fn parse(text: &str) -> Result<Script, (usize, PlayLineError)> {
             Some(PromptCommand::Quit) => break,
             None => {}
         }
-        let cue = parse_cue(line, &channel).map_err(|reason| (index + 1, reason))?;
-        if let Cue::Channel(next) = &cue {
+        let line = parse_play_line(line, &channel).map_err(|reason| (index + 1, reason))?;
+        if let PlayLine::Channel(next) = &line {
             channel = next.clone();
         }
-        cues.push(cue);
+        lines.push(line);
     }
-    Ok(Script { cues })
+    Ok(Script { lines })
 }
 
 pub(super) fn first_channel() -> Login {
@@ -70,7 +70,7 @@ pub(super) async fn play(script: &Script, state_dir: &Path, cache_dir: &Path) ->
     let mut signals = Signals::listen()?;
     let stage = Stage::start(state_dir, cache_dir, None).await?;
     let exit_code = tokio::select! {
-        played = play_on(&stage, script) => played.map(|()| ExitCode::SUCCESS),
+        played = play_script(&stage, script) => played.map(|()| ExitCode::SUCCESS),
         signal = signals.next() => Ok(signal.exit_code()),
     };
     stage.stop().await?;
@@ -79,29 +79,29 @@ pub(super) async fn play(script: &Script, state_dir: &Path, cache_dir: &Path) ->
 
 /// Waits after each line until the bot has nothing more to do, so that two runs print the same. Ends early if standard
 /// output is closed.
-async fn play_on(stage: &Stage, script: &Script) -> anyhow::Result<()> {
+async fn play_script(stage: &Stage, script: &Script) -> anyhow::Result<()> {
     let (mut heard, mut reasons) = (stage.subscribe(), Reasons::listen(stage));
     let mut display = Display::default();
     let mut channel = first_channel();
-    for cue in &script.cues {
-        let said = match cue {
-            Cue::Nothing => continue,
-            Cue::Channel(next) => {
+    for line in &script.lines {
+        let said = match line {
+            PlayLine::Nothing => continue,
+            PlayLine::Channel(next) => {
                 channel = next.clone();
                 None
             }
-            Cue::Pause(pause) => {
+            PlayLine::Pause(pause) => {
                 tokio::time::sleep(*pause).await;
                 None
             }
-            Cue::Speech(speech) => Some(stage.say(&channel, speech.clone())?),
+            PlayLine::Speech(speech) => Some(stage.say(&channel, speech.clone())?),
         };
         let is_settled = stage.settle(SCRIPT_SETTLES_WITHIN).await;
         let (mut lines, is_answered) = write_heard(&mut heard, &mut display, &channel)?;
         let told = match said {
             None => None,
-            Some(Said::Appointment(told)) => Some(told),
-            Some(Said::Message(spoken)) => {
+            Some(SpeakOutcome::Appointment(told)) => Some(told),
+            Some(SpeakOutcome::Message(spoken)) => {
                 reasons.find(stage, &spoken, is_settled).filter(|_| !is_answered).map(|reason| reason.to_string())
             }
         };
@@ -155,13 +155,13 @@ mod tests {
     fn a_script_may_be_written_with_notepad() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "\u{feff}alice> !help\r\n").unwrap();
-        assert_eq!(Script::load(file.path()).unwrap().cues, parse("alice> !help").unwrap().cues);
+        assert_eq!(Script::load(file.path()).unwrap().lines, parse("alice> !help").unwrap().lines);
     }
 
     #[test]
     fn what_was_typed_at_the_prompt_can_be_played() {
         let script = parse("/help\nmoderator carol> hi\n/quit\nno line at all").unwrap();
-        assert_eq!(script.cues, [parse_cue("mod carol> hi", &first_channel()).unwrap()]);
+        assert_eq!(script.lines, [parse_play_line("mod carol> hi", &first_channel()).unwrap()]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::broadcast::Receiver;
 
-use super::cast::BOT;
+use super::names::BOT;
 use super::speech::{Speech, Spoken, Words, show_span};
 use super::stage::Stage;
 use crate::chat::dispatch::refusal::{Refusal, Silence};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fake_twitch::{Kind, Observed};
 
-use super::cast::BOT;
+use super::names::BOT;
 use crate::domain::id::Login;
 use crate::domain::role::Role;
 use crate::transcript::{ParseLineError, Said, Step, parse_step};
@@ -79,7 +79,7 @@ impl PromptCommand {
 
 /// One valid line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Cue {
+pub(super) enum PlayLine {
     Nothing,
     Channel(Login),
     Speech(Speech),
@@ -116,13 +116,13 @@ pub(super) enum Words {
 }
 
 /// Parses one line of a script or of the prompt; `channel` is the current channel.
-pub(super) fn parse_cue(line: &str, channel: &Login) -> Result<Cue, PlayLineError> {
+pub(super) fn parse_play_line(line: &str, channel: &Login) -> Result<PlayLine, PlayLineError> {
     match parse_step(line).map_err(explain)? {
-        Step::Nothing => Ok(Cue::Nothing),
-        Step::Channel(header) if header.pairs.is_empty() => Ok(Cue::Channel(header.login)),
+        Step::Nothing => Ok(PlayLine::Nothing),
+        Step::Channel(header) if header.pairs.is_empty() => Ok(PlayLine::Channel(header.login)),
         Step::Channel(_) => Err(PlayLineError::Header),
-        Step::Pause(pause) => Ok(Cue::Pause(pause)),
-        Step::Said(said) => check_said(said, channel).map(Cue::Speech),
+        Step::Pause(pause) => Ok(PlayLine::Pause(pause)),
+        Step::Said(said) => check_said(said, channel).map(PlayLine::Speech),
     }
 }
 
@@ -219,12 +219,12 @@ pub(super) fn show_span(span: Duration) -> String {
 mod tests {
     use super::*;
 
-    fn parse(line: &str) -> Result<Cue, PlayLineError> {
-        parse_cue(line, &"shop".parse().unwrap())
+    fn parse(line: &str) -> Result<PlayLine, PlayLineError> {
+        parse_play_line(line, &"shop".parse().unwrap())
     }
 
-    fn speech(name: &str, role: Role, words: Words) -> Result<Cue, PlayLineError> {
-        Ok(Cue::Speech(Speech { name: name.parse().unwrap(), role, words }))
+    fn speech(name: &str, role: Role, words: Words) -> Result<PlayLine, PlayLineError> {
+        Ok(PlayLine::Speech(Speech { name: name.parse().unwrap(), role, words }))
     }
 
     #[test]
@@ -234,9 +234,9 @@ mod tests {
         assert_eq!(parse("mod carol> hi"), speech("carol", Role::Moderator, message("hi")));
         assert_eq!(parse("broadcaster shop> hi"), speech("shop", Role::Broadcaster, message("hi")));
         assert_eq!(parse("dan> /me waves"), speech("dan", Role::Everyone, Words::Action("waves".to_owned())));
-        assert_eq!(parse("#cafe"), Ok(Cue::Channel("cafe".parse().unwrap())));
-        assert_eq!(parse("// a remark"), Ok(Cue::Nothing));
-        assert_eq!(parse("... 2s"), Ok(Cue::Pause(Duration::from_secs(2))));
+        assert_eq!(parse("#cafe"), Ok(PlayLine::Channel("cafe".parse().unwrap())));
+        assert_eq!(parse("// a remark"), Ok(PlayLine::Nothing));
+        assert_eq!(parse("... 2s"), Ok(PlayLine::Pause(Duration::from_secs(2))));
     }
 
     #[test]

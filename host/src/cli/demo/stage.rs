@@ -13,8 +13,8 @@ use tokio::sync::broadcast;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, warn};
 
-use super::cast::{BOT, CHANNELS};
 use super::moderators::Moderators;
+use super::names::{BOT, CHANNELS};
 use super::speech::{Speech, Spoken, Words};
 use crate::app::data_dir::{database_path, open_store};
 use crate::app::quiet::wait_until_quiet;
@@ -58,7 +58,7 @@ const DEMO_RATE: u32 = 100_000;
 const KEY_ENDS_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What a client of the demo's API needs.
-pub(super) struct Door {
+pub(super) struct ApiAccess {
     pub(super) address: SocketAddr,
     pub(super) key: SecretString,
     /// The ids of [`CHANNELS`].
@@ -67,7 +67,7 @@ pub(super) struct Door {
 
 /// The result of saying a line.
 #[derive(Debug)]
-pub(super) enum Said {
+pub(super) enum SpeakOutcome {
     Message(Spoken),
     /// A moderator was appointed or dismissed; the text is for the user.
     Appointment(String),
@@ -118,7 +118,7 @@ impl Stage {
     }
 
     /// The API's address, and a new API key with operator scope; `None` if the demo runs without the API.
-    pub(super) async fn open_api(&self) -> anyhow::Result<Option<Door>> {
+    pub(super) async fn open_api(&self) -> anyhow::Result<Option<ApiAccess>> {
         let Some(address) = self.app.address() else { return Ok(None) };
         let now = SystemTime::now();
         let wanted = NewKey {
@@ -135,7 +135,11 @@ impl Stage {
             .host
             .save_api_key(key, Stamp { by: Actor::CommandLine { system_user: None }, at: now, address: None })
             .await?;
-        Ok(Some(Door { address, key: secret.reveal(), channels: CHANNELS.map(|channel| self.twitch.user_id(channel)) }))
+        Ok(Some(ApiAccess {
+            address,
+            key: secret.reveal(),
+            channels: CHANNELS.map(|channel| self.twitch.user_id(channel)),
+        }))
     }
 
     /// Receives every message from now on, the bot's and the chatters'.
@@ -144,7 +148,7 @@ impl Stage {
     }
 
     /// Says a line in `channel`. Creates that channel and the speaker's own one, if they do not exist yet.
-    pub(super) fn say(&self, channel: &Login, speech: Speech) -> anyhow::Result<Said> {
+    pub(super) fn say(&self, channel: &Login, speech: Speech) -> anyhow::Result<SpeakOutcome> {
         self.open_channel(&speech.name);
         self.open_channel(channel);
         let (text, is_action) = match &speech.words {
@@ -154,14 +158,14 @@ impl Stage {
         };
         let how = Say { roles: list_roles(speech.role), is_action, ..Say::default() };
         let message_id = self.twitch.say_with(channel.as_str(), speech.name.as_str(), text, how)?;
-        Ok(Said::Message(Spoken { message_id, channel: channel.clone(), speech }))
+        Ok(SpeakOutcome::Message(Spoken { message_id, channel: channel.clone(), speech }))
     }
 
-    fn appoint(&self, channel: &Login, login: &Login, is_moderator: bool) -> anyhow::Result<Said> {
+    fn appoint(&self, channel: &Login, login: &Login, is_moderator: bool) -> anyhow::Result<SpeakOutcome> {
         let is_changed = self.moderators.appoint(channel, login, is_moderator)?;
         let roles: &[_] = if is_moderator { &[fake_twitch::Role::Moderator] } else { &[] };
         self.twitch.set_roles(channel.as_str(), login.as_str(), roles)?;
-        Ok(Said::Appointment(match (is_moderator, is_changed) {
+        Ok(SpeakOutcome::Appointment(match (is_moderator, is_changed) {
             (true, true) => format!("{login} is a moderator of #{channel} now"),
             (true, false) => format!("{login} is a moderator of #{channel} already"),
             (false, true) => format!("{login} is no moderator of #{channel} any more"),

@@ -1,6 +1,6 @@
 //! The demo's welcome and help texts, fitted to its current state.
 
-use super::cast::BOT;
+use super::names::BOT;
 use crate::domain::id::Login;
 use crate::domain::prefix::Prefix;
 

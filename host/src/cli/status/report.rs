@@ -26,7 +26,7 @@ pub(super) fn write_report(status: &Status, problems: &[Problem]) -> String {
     add(&["time taken", "count", "p50", "p99", "longest"], accounts().flat_map(span_rows).collect());
     add(&["module", "version", "broke"], status.modules.iter().map(module_row).collect());
     let unreachable = accounts().map(|account| account.channels.unreachable.len()).sum();
-    report + &conclude(problems, unreachable)
+    report + &write_verdict(problems, unreachable)
 }
 
 fn account_row(account: &AccountStatus) -> Row {
@@ -87,7 +87,7 @@ fn module_row(module: &ModuleStatus) -> Row {
 }
 
 /// The verdict. Channels that cannot be joined are only counted: it is up to their broadcasters to change that.
-fn conclude(problems: &[Problem], unreachable: usize) -> String {
+fn write_verdict(problems: &[Problem], unreachable: usize) -> String {
     match (problems.is_empty(), unreachable) {
         (true, 0) => return "\nall is well\n".to_owned(),
         (true, 1) => return "\nall is well, but 1 channel cannot be joined\n".to_owned(),

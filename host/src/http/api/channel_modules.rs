@@ -132,7 +132,7 @@ async fn put_module(
     };
     let stamp = principal.stamp(api.now().wall);
     let changed = api.setup.change_reading(channel, stamp, plan).await?;
-    conclude(&api, &changed, &name).await
+    report_and_answer(&api, &changed, &name).await
 }
 
 /// Disable a module in a channel
@@ -163,7 +163,7 @@ async fn disable_module(
         Ok::<_, ApiError>(effect.map_err(|_| ModuleChangeError::UnknownModule)?.into_iter().collect())
     };
     let changed = api.setup.change(channel, principal.stamp(api.now().wall), plan).await?;
-    conclude(&api, &changed, &name).await
+    report_and_answer(&api, &changed, &name).await
 }
 
 /// Take a module back to an earlier version in a channel
@@ -198,11 +198,11 @@ async fn roll_back(
     };
     let stamp = principal.stamp(api.now().wall);
     let changed = api.setup.change_reading(channel, stamp, plan).await?;
-    conclude(&api, &changed, &name).await
+    report_and_answer(&api, &changed, &name).await
 }
 
 /// Reports the change to listeners, and answers with the module.
-async fn conclude(api: &Api, changed: &Changed, name: &ModuleName) -> Result<Response, ApiError> {
+async fn report_and_answer(api: &Api, changed: &Changed, name: &ModuleName) -> Result<Response, ApiError> {
     report(api, changed, name);
     answer(api, &changed.after, name).await
 }

@@ -100,7 +100,7 @@ async fn call_command(
     let channel = parse_channel(&channel)?;
     let stamp = principal.stamp(api.now().wall);
     let call = HttpCall {
-        id: name_call(&api, &principal, channel, once.map(|Extension(key)| key)).into(),
+        id: make_call_id(&api, &principal, channel, once.map(|Extension(key)| key)).into(),
         channel,
         word: word.as_str().into(),
         chatter: parse_chatter(body.chatter, &api, &principal, channel).await?,
@@ -118,7 +118,7 @@ async fn call_command(
         is_delivered: query.deliver == Some(Deliver::Chat),
     };
     // A task of its own, so that the call is in the audit even if the caller hangs up.
-    let called = tokio::spawn(call_and_note(api.clone(), call, stamp)).await;
+    let called = tokio::spawn(call_and_audit(api.clone(), call, stamp)).await;
     let called = called.map_err(|_| INTERNAL)?;
     let called = called.map_err(|error| refuse_call(&api, channel, &word, error))?;
     Ok(Json(show(called, &query)))
@@ -133,9 +133,9 @@ fn find_parent(headers: &HeaderMap) -> Option<TraceParent> {
 }
 
 /// The call's id, unique by caller and channel. Without an Idempotency-Key it is random.
-fn name_call(api: &Api, principal: &Principal, channel: ChannelId, once: Option<IdempotencyKey>) -> String {
+fn make_call_id(api: &Api, principal: &Principal, channel: ChannelId, once: Option<IdempotencyKey>) -> String {
     if let Some(IdempotencyKey(text)) = once {
-        return digest_name(principal.caller(), channel, &text);
+        return digest_call_id(principal.caller(), channel, &text);
     }
     let mut random = [0; 16];
     api.entropy.fill(&mut random);
@@ -144,7 +144,7 @@ fn name_call(api: &Api, principal: &Principal, channel: ChannelId, once: Option<
 
 /// The id by which a repeated call finds its stored outcome. So it depends on these three alone, each hashed with its
 /// length so that no two run together. 128 bits suffice: a forged collision only hits a call of the same caller.
-fn digest_name(caller: &CallerId, channel: ChannelId, text: &str) -> String {
+fn digest_call_id(caller: &CallerId, channel: ChannelId, text: &str) -> String {
     let mut digest = Sha256::new();
     for part in [&caller.to_string(), &channel.to_string(), text] {
         digest.update((part.len() as u64).to_be_bytes());
@@ -153,7 +153,7 @@ fn digest_name(caller: &CallerId, channel: ChannelId, text: &str) -> String {
     write_hex(&digest.finalize()[..16])
 }
 
-async fn call_and_note(api: Arc<Api>, call: HttpCall, stamp: Stamp) -> Result<CallResult, CallError> {
+async fn call_and_audit(api: Arc<Api>, call: HttpCall, stamp: Stamp) -> Result<CallResult, CallError> {
     let HttpCall { channel, is_dry_run, .. } = call;
     let (caller, name) = (call.caller.clone(), call.caller_name.clone());
     let by = Actor::Claim { caller, name, chatter: call.chatter.id, login: call.chatter.login.clone() };
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_call_has_the_same_name_again_and_no_other_key_or_channel_has_it() {
-        let name = |key: &str, channel, text| digest_name(&key.parse().unwrap(), ChannelId(channel), text);
+        let name = |key: &str, channel, text| digest_call_id(&key.parse().unwrap(), ChannelId(channel), text);
         let first = name("0123456789ab", 1, "11");
         assert_eq!((first.len(), first.as_str()), (32, name("0123456789ab", 1, "11").as_str()));
         assert!(first.bytes().all(|byte| byte.is_ascii_hexdigit()), "{first}");

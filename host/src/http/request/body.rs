@@ -17,7 +17,7 @@ use crate::http::error::refusals::{
 };
 use crate::http::error::{ApiError, sentence};
 use crate::http::request::echo::{mask_values, show_path};
-use crate::http::request::objects::Objects;
+use crate::http::request::strict::Strict;
 use crate::http::state::Api;
 
 /// A JSON body of a request or an answer. A request must have the content type of JSON: a browser lets a page send that
@@ -60,7 +60,7 @@ fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
         return Err("The body must be a JSON object.".to_owned());
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(Objects(&mut reader)).map_err(|error| {
+    let value = serde_path_to_error::deserialize(Strict(&mut reader)).map_err(|error| {
         let (path, text) = (show_path(error.path()), name_no_type(&mask_values(&error.inner().to_string())));
         // serde gives a missing field no path, and already names an unknown field in its text.
         let is_of_field = error.inner().is_data() && !path.is_empty() && !text.starts_with("unknown field");

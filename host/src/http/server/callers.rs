@@ -28,10 +28,10 @@ pub(in crate::http) struct Gate {
     /// one, cannot lock them out by using up `wrong_keys`.
     pub(super) right_keys: Mutex<LruCache<(KeyId, AddressGroup), ()>>,
     pub(super) without_key: Mutex<Buckets<AddressGroup>>,
-    pub(super) of_callers: Mutex<Buckets<CallerId>>,
+    pub(super) caller_rates: Mutex<Buckets<CallerId>>,
     pub(super) in_flight: InFlight<CallerId>,
     uses: Mutex<LruCache<KeyId, SystemTime>>,
-    pub(super) tell_of_proxy: Once,
+    pub(super) warn_of_proxy: Once,
 }
 
 impl Gate {
@@ -43,10 +43,10 @@ impl Gate {
             wrong_keys: Mutex::new(Buckets::new(WRONG_KEYS, WRONG_KEY_EVERY, CALLERS)),
             right_keys: Mutex::new(LruCache::new(CALLERS)),
             without_key: Mutex::new(without_key),
-            of_callers: Mutex::new(Buckets::new(config.burst, every(config.rate), CALLERS)),
+            caller_rates: Mutex::new(Buckets::new(config.burst, every(config.rate), CALLERS)),
             in_flight: InFlight::new(config.concurrency),
             uses: Mutex::new(LruCache::new(CALLERS)),
-            tell_of_proxy: Once::new(),
+            warn_of_proxy: Once::new(),
         }
     }
 

@@ -31,18 +31,18 @@ use crate::store::host::api_keys::ApiKey;
 
 /// Middleware: refuses the request, or runs it within the time limit and with the caller's permit.
 pub(in crate::http) async fn admit(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    match pass(&api, request).await {
+    match check_request(&api, request).await {
         Ok((request, permit)) => {
             let answer = tokio::time::timeout(api.config.request_within, next.run(request)).await;
             let answer = answer.unwrap_or_else(|_| ApiError::from(REQUEST_TIMEOUT).into_response());
             // The body holds the permit, because a request is in flight until its answer is sent.
-            answer.map(|body| Body::new(Held { body, _permit: permit }))
+            answer.map(|body| Body::new(PermitBody { body, _permit: permit }))
         }
         Err(error) => error.into_response(),
     }
 }
 
-async fn pass(api: &Arc<Api>, mut request: Request) -> Result<(Request, Option<Permit<CallerId>>), ApiError> {
+async fn check_request(api: &Arc<Api>, mut request: Request) -> Result<(Request, Option<Permit<CallerId>>), ApiError> {
     let row = find_row(&request);
     let is_probe = matches!(row, Ok(Some(row)) if row.is_probe());
     if !is_probe && !api.gate.hosts.contain(request.uri(), request.headers()) {
@@ -55,7 +55,7 @@ async fn pass(api: &Arc<Api>, mut request: Request) -> Result<(Request, Option<P
     let address = find_address(peer.ip(), request.headers(), &api.config.trusted_proxies);
     let group = AddressGroup::from(address);
     if is_unknown_proxy(peer.ip(), request.headers(), &api.config.trusted_proxies) {
-        api.gate.tell_of_proxy.call_once(|| {
+        api.gate.warn_of_proxy.call_once(|| {
             warn!(peer = %peer.ip(), "a proxy is not in http.trusted_proxies: whoever comes through it counts as one caller");
         });
     }
@@ -75,10 +75,10 @@ async fn pass(api: &Arc<Api>, mut request: Request) -> Result<(Request, Option<P
     };
     let key = identify(api, group, &token).await?;
     let principal = Principal::new(key, address);
-    let permit = hold_back(api, principal.caller())?;
+    let permit = take_permit(api, principal.caller())?;
     note_use(api, principal.key());
-    let standing = access::stand(&principal, find_channel(&mut request).await);
-    if !row?.is_some_and(|row| row.is_open_to(standing)) {
+    let caller_kind = access::classify(&principal, find_channel(&mut request).await);
+    if !row?.is_some_and(|row| row.is_open_to(caller_kind)) {
         return Err(FORBIDDEN.into());
     }
     request.extensions_mut().insert(principal);
@@ -131,8 +131,8 @@ async fn identify(api: &Api, group: AddressGroup, token: &Result<KeySecret, ()>)
     Ok(key)
 }
 
-fn hold_back(api: &Api, caller: &CallerId) -> Result<Permit<CallerId>, ApiError> {
-    lock(&api.gate.of_callers).take(caller.clone(), api.now().instant).map_err(ApiError::rate_limited)?;
+fn take_permit(api: &Api, caller: &CallerId) -> Result<Permit<CallerId>, ApiError> {
+    lock(&api.gate.caller_rates).take(caller.clone(), api.now().instant).map_err(ApiError::rate_limited)?;
     // The end of the caller's other requests cannot be predicted, so a second is a guess.
     api.gate.in_flight.enter(caller).ok_or_else(|| ApiError::rate_limited(Duration::from_secs(1)))
 }
@@ -158,12 +158,12 @@ async fn find_channel(request: &mut Request) -> Option<Result<ChannelId, ()>> {
 }
 
 /// An answer's body that holds the caller's permit until the body is sent.
-struct Held {
+struct PermitBody {
     body: Body,
     _permit: Option<Permit<CallerId>>,
 }
 
-impl HttpBody for Held {
+impl HttpBody for PermitBody {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -26,7 +26,7 @@ const READS_WITHIN: Duration = Duration::from_secs(5);
 pub(in crate::http) struct LeftUnread(Arc<AtomicBool>);
 
 impl LeftUnread {
-    pub(in crate::http) fn is_so(&self) -> bool {
+    pub(in crate::http) fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
@@ -37,20 +37,20 @@ impl LeftUnread {
 }
 
 /// A request's body that reports to `left` if it is dropped before its end.
-pub(in crate::http) struct Watched {
+pub(in crate::http) struct WatchedBody {
     body: Incoming,
     /// Needed for a body of unknown length, whose `is_end_stream` does not report the end.
     has_ended: bool,
     left: LeftUnread,
 }
 
-impl Watched {
-    pub(in crate::http) fn new(body: Incoming, left: LeftUnread) -> Watched {
-        Watched { body, has_ended: false, left }
+impl WatchedBody {
+    pub(in crate::http) fn new(body: Incoming, left: LeftUnread) -> WatchedBody {
+        WatchedBody { body, has_ended: false, left }
     }
 }
 
-impl HttpBody for Watched {
+impl HttpBody for WatchedBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -72,7 +72,7 @@ impl HttpBody for Watched {
     }
 }
 
-impl Drop for Watched {
+impl Drop for WatchedBody {
     fn drop(&mut self) {
         if !self.has_ended && !self.body.is_end_stream() {
             self.left.0.store(true, Ordering::Relaxed);
@@ -81,16 +81,16 @@ impl Drop for Watched {
 }
 
 /// A stream whose shutdown lingers if a request was left unread.
-pub(in crate::http) struct Lingering<S> {
+pub(in crate::http) struct LingeringStream<S> {
     /// `None` once lingering has begun.
     stream: Option<S>,
     left: LeftUnread,
     end: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
-impl<S> Lingering<S> {
-    pub(in crate::http) fn new(stream: S, left: LeftUnread) -> Lingering<S> {
-        Lingering { stream: Some(stream), left, end: None }
+impl<S> LingeringStream<S> {
+    pub(in crate::http) fn new(stream: S, left: LeftUnread) -> LingeringStream<S> {
+        LingeringStream { stream: Some(stream), left, end: None }
     }
 
     fn open(&mut self) -> io::Result<Pin<&mut S>>
@@ -101,7 +101,7 @@ impl<S> Lingering<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Lingering<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for LingeringStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -114,7 +114,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Lingering<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> AsyncWrite for Lingering<S> {
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> AsyncWrite for LingeringStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.open()?.poll_write(context, bytes)
     }
@@ -141,7 +141,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> AsyncWrite for Lingerin
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Lingering that has begun continues even after a reset of `left`.
-        if self.end.is_none() && !self.left.is_so() {
+        if self.end.is_none() && !self.left.is_set() {
             return self.open()?.poll_shutdown(context);
         }
         if let Some(stream) = self.stream.take() {
@@ -153,12 +153,12 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> AsyncWrite for Lingerin
 
 /// Shuts down the sending side, then reads and discards input.
 async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
-    let mut thrown_away = vec![0; 16 << 10];
+    let mut discarded = vec![0; 16 << 10];
     let read = async {
         if stream.shutdown().await.is_err() {
             return;
         }
-        while let Ok(Ok(1..)) = timeout(READS_WITHIN, stream.read(&mut thrown_away)).await {}
+        while let Ok(Ok(1..)) = timeout(READS_WITHIN, stream.read(&mut discarded)).await {}
     };
     timeout(LINGERS_FOR, read).await.ok();
 }
@@ -194,7 +194,7 @@ mod tests {
         let (ours, mut theirs) = duplex(8);
         let left = LeftUnread::default();
         left.0.store(true, Ordering::Relaxed);
-        let mut stream = Lingering::new(ours, left);
+        let mut stream = LingeringStream::new(ours, left);
         let begun = Instant::now();
         let end = poll_fn(|context| {
             assert!(matches!(Pin::new(&mut stream).poll_flush(context), Poll::Ready(Ok(()))));

@@ -85,8 +85,8 @@ impl WebClient {
         let idempotency_key =
             if prepared.request.method.is_safe() { None } else { Some(key(&prepared.idempotency_key)?) };
         let secrets = SentSecrets::of(&prepared.headers);
-        let (asker, method) = (prepared.sender.1.clone(), prepared.request.method.clone());
-        let hop = Hop { asker, method, address, headers: prepared.headers, body, idempotency_key };
+        let (for_module, method) = (prepared.sender.1.clone(), prepared.request.method.clone());
+        let hop = Hop { for_module, method, address, headers: prepared.headers, body, idempotency_key };
         let permit = self.in_flight.find_permit(&prepared.sender);
         let permit = permit.ok_or_else(|| SendRequestError::Unreachable("too many requests at once".to_owned()))?;
         let (client, hosts, spent, clock) = (Arc::clone(&self.client), prepared.hosts, prepared.spent, prepared.clock);

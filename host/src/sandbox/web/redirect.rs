@@ -14,7 +14,7 @@ use crate::net::guarded::GuardedRequest;
 #[derive(Clone, Debug)]
 pub(super) struct Hop {
     /// The module that makes the request.
-    pub(super) asker: ModuleName,
+    pub(super) for_module: ModuleName,
     pub(super) method: Method,
     pub(super) address: Address,
     pub(super) headers: Vec<Header>,
@@ -33,7 +33,7 @@ impl Hop {
         let own = self.headers.iter().map(|header| (header.name.clone(), header.value.clone()));
         let key = self.idempotency_key.iter().map(|key| (HeaderName::from_static("idempotency-key"), key.clone()));
         GuardedRequest {
-            asker: &self.asker,
+            for_module: &self.for_module,
             host: &self.address.host,
             target: &self.address.target,
             method: self.method.clone(),
@@ -83,7 +83,7 @@ mod tests {
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let find = |_: &str| Some(SecretString::from("hunter2"));
         Hop {
-            asker: "weather".parse().unwrap(),
+            for_module: "weather".parse().unwrap(),
             method,
             address: parse_address("https://api.example.com/a").unwrap(),
             headers: prepare_headers(&headers, find).unwrap(),

@@ -7,19 +7,19 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Limits reads only, not writes.
-pub(super) struct Measured<S> {
+pub(super) struct LimitedStream<S> {
     stream: S,
     /// Bytes that may still be read.
     left: usize,
 }
 
-impl<S> Measured<S> {
-    pub(super) fn new(stream: S, most: usize) -> Measured<S> {
-        Measured { stream, left: most }
+impl<S> LimitedStream<S> {
+    pub(super) fn new(stream: S, most: usize) -> LimitedStream<S> {
+        LimitedStream { stream, left: most }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Measured<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for LimitedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -42,7 +42,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Measured<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Measured<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for LimitedStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
@@ -65,8 +65,8 @@ mod tests {
     #[tokio::test]
     async fn a_stream_is_read_so_far_and_no_farther() {
         let mut read = Vec::new();
-        assert_eq!(Measured::new(&b"12345"[..], 5).read_to_end(&mut read).await.unwrap(), 5);
-        let error = Measured::new(&b"123456"[..], 5).read_to_end(&mut read).await.unwrap_err();
+        assert_eq!(LimitedStream::new(&b"12345"[..], 5).read_to_end(&mut read).await.unwrap(), 5);
+        let error = LimitedStream::new(&b"123456"[..], 5).read_to_end(&mut read).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::QuotaExceeded);
     }
 }
