@@ -9,7 +9,7 @@ use tests::load::blast::{Arguments, play};
 use tests::load::chat::{Chat, Size};
 use tests::load::script::{Pace, Script};
 use tests::load::server::Server;
-use tests::load::{Setting, Stage, bot, ceiling, paced};
+use tests::load::{CommonOptions, Stage, bot, ceiling, paced};
 use twitchy::app::credentials::ConfiguredTokens;
 use twitchy::app::{App, Dependencies};
 use twitchy::config::Config;
@@ -43,8 +43,8 @@ fn the_echo_client_answers_each_call_of_a_pace_and_is_measured_by_thread() {
     assert!(!usage.total().processor.is_zero());
 }
 
-fn setting() -> Setting {
-    Setting { channels: 20, chatters: 100, receipts: true, twitchy: None, log: None }
+fn setting() -> CommonOptions {
+    CommonOptions { channels: 20, chatters: 100, receipts: true, twitchy: None, log: None }
 }
 
 /// Plays a blast and a pace to the whole host in this process. The host has to answer each call once.
@@ -55,7 +55,7 @@ async fn the_host_answers_each_call_of_a_blast_and_of_a_pace() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("there is a loopback");
     let port = listener.local_addr().expect("it is bound").port();
     let mut config =
-        load_config(&bot::furnish(folder.path(), port, &chat).expect("there is room")).expect("it is sound");
+        load_config(&bot::write_bot_folder(folder.path(), port, &chat).expect("there is room")).expect("it is sound");
     config.sandbox = patient();
     let app = App::start(config.clone(), dependencies(&config)).await.expect("the host starts");
     let played = tokio::task::spawn_blocking(move || {

@@ -4,7 +4,7 @@
 mod bodies;
 mod echoes;
 mod guests;
+mod in_flight;
 mod internet;
 mod names;
-mod places;
 mod redirects;

@@ -29,7 +29,7 @@ use self::server::Server;
 
 /// The options of every mode.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Setting {
+pub struct CommonOptions {
     /// Channels that the bot sits in.
     #[arg(long, default_value_t = 50)]
     pub channels: usize,
@@ -56,18 +56,18 @@ pub struct Stage {
 
 impl Stage {
     /// Starts `twitchy serve`. On return the bot has joined every channel, and has answered in each.
-    pub fn start(setting: &Setting, burners: usize) -> anyhow::Result<Stage> {
+    pub fn start(setting: &CommonOptions, burners: usize) -> anyhow::Result<Stage> {
         let program = setting.twitchy.clone().map_or_else(bot::build, Ok)?;
         Stage::set_up(setting, burners, |port, chat| Bot::start(&program, port, chat, setting.log.as_deref()))
     }
 
     /// Like [`Stage::start`], with the echo client in place of twitchy. `program` is the load test's own file.
-    pub fn start_echo(setting: &Setting, program: &Path) -> anyhow::Result<Stage> {
+    pub fn start_echo(setting: &CommonOptions, program: &Path) -> anyhow::Result<Stage> {
         Stage::set_up(setting, 0, |port, chat| Bot::start_echo(program, port, chat))
     }
 
     fn set_up(
-        setting: &Setting,
+        setting: &CommonOptions,
         burners: usize,
         start: impl FnOnce(u16, &Chat) -> anyhow::Result<Bot>,
     ) -> anyhow::Result<Stage> {

@@ -40,7 +40,7 @@ pub struct Component {
 ///
 /// # Errors
 /// If no compiler has the target, or a crate does not compile or is no module.
-pub fn build_components(request: &BuildRequest, say: crate::Say) -> Result<Vec<Component>> {
+pub fn build_components(request: &BuildRequest, say: crate::Progress) -> Result<Vec<Component>> {
     let toolchain = toolchain::find_toolchain(say)?;
     compile(request, &toolchain)?;
     request.packages.iter().map(|package| encode(request, package)).collect()

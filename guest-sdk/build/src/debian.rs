@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::toolchain::{Toolchain, has_file};
-use crate::{Say, TARGET};
+use crate::{Progress, TARGET};
 
 /// The packages where the search begins: the compiler, and the sources of its standard library.
 const WANTED: [&str; 2] = ["rustc-web", "rust-web-src"];
@@ -28,7 +28,7 @@ pub(crate) fn find(at_hand: &Toolchain, cache: &Path) -> Option<Toolchain> {
 }
 
 /// Downloads and builds the compiler in the cache folder. The caller holds a lock, so no other process does the same.
-pub(crate) fn provision(at_hand: &Toolchain, cache: &Path, say: Say) -> Result<Toolchain> {
+pub(crate) fn provision(at_hand: &Toolchain, cache: &Path, say: Progress) -> Result<Toolchain> {
     let root = cache.join(FOLDER);
     say(&format!("getting a compiler for command modules from Debian into {} (once, about a minute)", root.display()));
     // An interruption leaves this partial folder, and never an incomplete compiler in the final one.

@@ -15,7 +15,7 @@ pub mod script;
 pub mod toolchain;
 
 /// Receives a line before each slow step.
-pub type Say<'a> = &'a dyn Fn(&str);
+pub type Progress<'a> = &'a dyn Fn(&str);
 
 /// The target of guests, whose components import nothing but `wit/`. (`wasm32-wasip2` would add ten interfaces of WASI,
 /// none of which the host provides.)

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{Say, TARGET, debian};
+use crate::{Progress, TARGET, debian};
 
 /// Time limit for rustup to download the target, some 25 MB.
 const RUSTUP_WITHIN: Duration = Duration::from_secs(180);
@@ -82,7 +82,7 @@ const OUTER_VARIABLES: [&str; 14] = [
 ///
 /// # Errors
 /// The text names three remedies, and why rustup and Debian failed.
-pub fn find_toolchain(say: Say) -> Result<Toolchain> {
+pub fn find_toolchain(say: Progress) -> Result<Toolchain> {
     let at_hand = Toolchain::at_hand();
     let cache = dirs::cache_dir().context("this user has no cache folder")?.join("twitchy");
     if let Some(toolchain) = find_ready(&at_hand, &cache) {

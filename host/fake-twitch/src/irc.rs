@@ -39,10 +39,10 @@ impl Irc<'_> {
     /// Handles one line from a connection. `is_clean` is false if the line had forbidden bytes.
     pub(crate) fn receive(&mut self, id: SessionId, text: &str, is_clean: bool, now: Instant) {
         let Some(session) = self.sessions.find(id) else { return };
-        if session.is_mute || session.is_closing {
+        if session.is_half_open || session.is_closing {
             return;
         }
-        let is_logged_in = session.identity != Identity::Stranger;
+        let is_logged_in = session.identity != Identity::NotLoggedIn;
         if !is_clean {
             self.note_violation(id, Rule::ForbiddenBytes, now);
         }
@@ -87,7 +87,7 @@ impl Irc<'_> {
     /// Queues `bytes`, which include the line ending. A connection whose queue is full is closed.
     pub(crate) fn send_bytes(&mut self, id: SessionId, bytes: Vec<u8>) {
         let Some(session) = self.sessions.find(id) else { return };
-        if session.is_mute || session.is_closing {
+        if session.is_half_open || session.is_closing {
             return;
         }
         if let Err(mpsc::error::TrySendError::Full(_)) = session.outgoing.try_send(Outgoing::Bytes(bytes)) {
@@ -99,9 +99,9 @@ impl Irc<'_> {
     /// Sends a PING. The receiver resolves at the PONG with the same text, and fails if the connection is gone or mute.
     /// `None` for a connection that is not logged in.
     pub(crate) fn ping(&mut self, id: SessionId, text: &str) -> Option<oneshot::Receiver<()>> {
-        let session = self.sessions.find_mut(id).filter(|session| session.identity != Identity::Stranger)?;
+        let session = self.sessions.find_mut(id).filter(|session| session.identity != Identity::NotLoggedIn)?;
         let (answered, answer) = oneshot::channel();
-        if !session.is_mute && !session.is_closing {
+        if !session.is_half_open && !session.is_closing {
             session.pings.insert(text.to_owned(), answered);
         }
         self.send(id, &Line::new(format!("PING :{text}")));

@@ -42,20 +42,20 @@
 //! folder: `irc` is chat. The feature `server` adds IRC over WebSocket, and the program `fake-twitch`, which serves
 //! both on chosen ports for any bot.
 
+mod faults;
 mod irc;
+mod messages;
 mod server;
 mod setup;
-mod speech;
 mod state;
-mod trouble;
 mod world;
 
+pub use messages::Say;
 pub use server::{FakeTwitch, Settings};
-pub use speech::Say;
 pub use world::channel::RoomChange;
 pub use world::chatter::Role;
-pub use world::happening::SharedFrom;
-pub use world::observed::{Kind, Observed, Violation};
+pub use world::event::SharedFrom;
+pub use world::observed::{DeliveredMessage, Kind, Violation};
 pub use world::refusal::Refusal;
 pub use world::rules::Rule;
 pub use world::{FindChannelError, Policy};

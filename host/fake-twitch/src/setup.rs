@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::server::FakeTwitch;
 use crate::world::channel::{Barred, Channel, Member, RoomChange};
 use crate::world::chatter::Role;
-use crate::world::happening::Happening;
+use crate::world::event::EventKind;
 use crate::world::refusal::Refusal;
 use crate::world::{FindChannelError, World};
 
@@ -51,7 +51,7 @@ impl FakeTwitch {
         state.world.add_chatter(&login, new_id, &login);
         if state.world.find_channel(&login).is_some() {
             state.world.add_channel(&login, new_id);
-            state.irc.forget_members(&login);
+            state.irc.remove_members(&login);
         }
     }
 
@@ -93,15 +93,15 @@ impl FakeTwitch {
     fn bar(&self, channel: &str, login: &str, span: Option<Duration>) -> Result<(), FindChannelError> {
         let barred = span.map_or(Barred::Banned, |span| Barred::TimedOutUntil(Instant::now() + span));
         self.with_member(channel, login, |member| member.barred = Some(barred))?;
-        self.announce(channel, |world| Happening::Barred(world.chatter(login), span));
+        self.announce(channel, |world| EventKind::Barred(world.chatter(login), span));
         Ok(())
     }
 
     /// Lets every protocol report an event of a channel.
-    pub(crate) fn announce(&self, channel: &str, happening: impl FnOnce(&mut World) -> Happening) {
+    pub(crate) fn announce(&self, channel: &str, kind: impl FnOnce(&mut World) -> EventKind) {
         let mut state = self.shared.lock();
-        let happening = happening(&mut state.world);
-        state.world.announce(&channel.to_ascii_lowercase(), happening);
+        let kind = kind(&mut state.world);
+        state.world.announce(&channel.to_ascii_lowercase(), kind);
         state.report();
     }
 
@@ -119,7 +119,7 @@ impl FakeTwitch {
     /// Changes one mode of a room: members get a partial ROOMSTATE, and the NOTICE that Twitch sends with it.
     pub fn change_room_state(&self, channel: &str, change: RoomChange) -> Result<(), FindChannelError> {
         self.with_channel(channel, |channel| channel.modes.apply(change))?;
-        self.announce(channel, |_| Happening::ModeChanged(change));
+        self.announce(channel, |_| EventKind::ModeChanged(change));
         Ok(())
     }
 

@@ -17,8 +17,8 @@ impl State {
 
     /// Lets every protocol report new events. Must be called after each change of the world.
     pub(crate) fn report(&mut self) {
-        for news in self.world.take_news() {
-            self.irc().report(&news);
+        for event in self.world.take_events() {
+            self.irc().report(&event);
         }
     }
 }

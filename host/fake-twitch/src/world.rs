@@ -1,6 +1,6 @@
 //! Twitch without any protocol: accounts, channels, limits, and the rules for messages.
 //!
-//! Protocols query the world, and report to their clients the events from [`World::take_news`]. Not here: connections,
+//! Protocols query the world, and report to their clients the events from [`World::take_events`]. Not here: connections,
 //! and every wire format.
 
 use std::collections::{HashMap, HashSet};
@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 pub(crate) mod channel;
 pub(crate) mod chatter;
 pub(crate) mod clock;
-pub(crate) mod happening;
+pub(crate) mod event;
 pub(crate) mod observed;
 pub(crate) mod refusal;
 pub(crate) mod rules;
@@ -18,7 +18,7 @@ pub(crate) mod text;
 use channel::Channel;
 use chatter::{Chatter, stable_number};
 use clock::Clock;
-use happening::{Happening, News};
+use event::{Event, EventKind};
 use observed::Log;
 use rules::AccountRecord;
 
@@ -62,7 +62,7 @@ pub(crate) struct World {
     channels: HashMap<String, Channel>,
     records: HashMap<String, AccountRecord>,
     /// Events that are not yet reported to clients.
-    news: Vec<News>,
+    events: Vec<Event>,
     connections: ConnectionId,
 }
 
@@ -80,7 +80,7 @@ impl World {
             access_tokens: HashMap::new(),
             channels: HashMap::new(),
             records: HashMap::new(),
-            news: Vec::new(),
+            events: Vec::new(),
             connections: 0,
         }
     }
@@ -96,12 +96,12 @@ impl World {
     }
 
     /// Records an event of a channel, for every protocol to report.
-    pub(crate) fn announce(&mut self, channel: &str, happening: Happening) {
-        self.news.push(News { channel: channel.to_owned(), happening });
+    pub(crate) fn announce(&mut self, channel: &str, kind: EventKind) {
+        self.events.push(Event { channel: channel.to_owned(), kind });
     }
 
-    pub(crate) fn take_news(&mut self) -> Vec<News> {
-        std::mem::take(&mut self.news)
+    pub(crate) fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
     }
 
     /// The chatter whose display name is `name` and whose login is `name` in lower case; created if missing.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use fake_twitch::{FakeTwitch, Observed, Settings};
+use fake_twitch::{DeliveredMessage, FakeTwitch, Settings};
 use tempfile::TempDir;
 use tokio::sync::broadcast::Receiver;
 
@@ -12,7 +12,7 @@ use crate::process::{Finished, PATIENT, Running, twitchy};
 /// A fake Twitch with two bot accounts and three channels, and the folder that the bot's data stays in across restarts.
 struct Place {
     twitch: FakeTwitch,
-    heard: Receiver<Observed>,
+    heard: Receiver<DeliveredMessage>,
     folder: TempDir,
 }
 

@@ -17,15 +17,15 @@ use crate::process::{Finished, Running, twitchy};
 use crate::serve::{TOKEN, config};
 
 /// A data folder in which hosts are started and killed one after another.
-struct Grave {
+struct DataFolder {
     twitch: FakeTwitch,
     folder: TempDir,
     config: PathBuf,
     key: String,
 }
 
-/// A host that runs on a [`Grave`].
-struct Life {
+/// A host that runs on a [`DataFolder`].
+struct RunningHost {
     host: Running,
     api: ApiAccess,
 }
@@ -37,8 +37,8 @@ pub(crate) struct ApiAccess {
     pub(crate) key: String,
 }
 
-impl Grave {
-    async fn dig() -> Grave {
+impl DataFolder {
+    async fn new() -> DataFolder {
         let twitch = FakeTwitch::new(&Settings::default());
         let address = twitch.listen().await.unwrap();
         twitch.add_account("mybot", "1000", TOKEN);
@@ -50,18 +50,18 @@ impl Grave {
         let line = ["api-key", "create", "--name", "first", "--scope", "operator", "--config", path.to_str().unwrap()];
         let made = Finished::of(twitchy(&line).env("TWITCHY_DATA_DIR", folder.path()));
         assert_eq!(made.code, Some(0), "{}", made.errors);
-        Grave { twitch, config: path, key: made.output.trim().to_owned(), folder }
+        DataFolder { twitch, config: path, key: made.output.trim().to_owned(), folder }
     }
 
     /// Starts the next host. Returns when its API answers and Twitch has its join.
-    async fn rise(&self) -> Life {
+    async fn start_host(&self) -> RunningHost {
         let mut command = twitchy(&["serve", "--config", self.config.to_str().unwrap()]);
         command.env("TWITCHY_DATA_DIR", self.folder.path()).env("TWITCHY_TEST_TOKEN", TOKEN);
         let mut host = Running::start(command.env("TWITCHY_HTTP_LISTEN", "127.0.0.1:0"));
         let told = host.wait_for_error("the API answers at http://");
         let address = told.split_once("http://").unwrap().1.split(';').next().unwrap().to_owned();
         host.meanwhile(self.twitch.until_joined("mybot", "shop")).await;
-        Life { host, api: ApiAccess { address, key: self.key.clone() } }
+        RunningHost { host, api: ApiAccess { address, key: self.key.clone() } }
     }
 
     /// The names of the component files, including unfinished ones.
@@ -71,7 +71,7 @@ impl Grave {
     }
 }
 
-impl Life {
+impl RunningHost {
     fn kill(self) {
         self.host.send_signal("KILL");
         assert_eq!(self.host.finish().0.code(), None, "a signal has ended it");
@@ -166,8 +166,8 @@ enum Moment {
 }
 
 /// Starts to upload a component and returns at `moment`. The thread returns whether the upload was answered.
-fn upload_until(grave: &Grave, api: &ApiAccess, moment: Moment, component: Vec<u8>) -> JoinHandle<bool> {
-    let before = grave.list_files();
+fn upload_until(data: &DataFolder, api: &ApiAccess, moment: Moment, component: Vec<u8>) -> JoinHandle<bool> {
+    let before = data.list_files();
     if matches!(moment, Moment::HalfSent) {
         let mut stream = api.begin(UPLOAD, WASM, component.len()).unwrap();
         stream.write_all(&component[..component.len() / 2]).unwrap();
@@ -180,8 +180,8 @@ fn upload_until(grave: &Grave, api: &ApiAccess, moment: Moment, component: Vec<u
     });
     begins.recv().unwrap();
     let has_come = || match moment {
-        Moment::FileBegun => grave.list_files() != before,
-        Moment::FileThere => grave.list_files().difference(&before).any(|file| file.ends_with(".wasm")),
+        Moment::FileBegun => data.list_files() != before,
+        Moment::FileThere => data.list_files().difference(&before).any(|file| file.ends_with(".wasm")),
         Moment::Answered => uploading.is_finished(),
         Moment::HalfSent | Moment::Sent => true,
     };
@@ -193,38 +193,38 @@ fn upload_until(grave: &Grave, api: &ApiAccess, moment: Moment, component: Vec<u
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_an_upload_dies_of_the_version_is_there_whole_or_not_at_all() {
-    let grave = Grave::dig().await;
+    let data = DataFolder::new().await;
     let moments = [Moment::FileThere, Moment::FileBegun, Moment::Sent, Moment::HalfSent, Moment::Answered];
     let mut answered = BTreeSet::new();
     let mut tried = BTreeSet::new();
     for (number, moment) in moments.into_iter().cycle().take(3 * moments.len()).enumerate() {
-        let life = grave.rise().await;
+        let running = data.start_host().await;
         let (version, component) = echo(number);
         tried.insert(version.clone());
-        let uploading = upload_until(&grave, &life.api, moment, component);
-        life.kill();
+        let uploading = upload_until(&data, &running.api, moment, component);
+        running.kill();
         if uploading.join().unwrap() {
             answered.insert(version);
         }
-        let life = grave.rise().await;
-        let versions = life.api.list_versions();
+        let running = data.start_host().await;
+        let versions = running.api.list_versions();
         let names: BTreeSet<String> = versions.iter().map(|(version, _)| version.clone()).collect();
         assert!(answered.is_subset(&names), "{moment:?}: what was answered is kept: {answered:?}, {names:?}");
         assert!(names.is_subset(&tried), "{moment:?}: {names:?}");
         let files: BTreeSet<String> = versions.iter().map(|(_, digest)| format!("{digest}.wasm")).collect();
-        assert_eq!(grave.list_files(), files, "{moment:?}: each version has its file, and no other file is there");
-        life.kill();
+        assert_eq!(data.list_files(), files, "{moment:?}: each version has its file, and no other file is there");
+        running.kill();
     }
     assert!(!answered.is_empty());
-    let life = grave.rise().await;
-    let channel = life.api.find_channel();
-    for (version, _) in life.api.list_versions() {
-        life.api.change(&format!("PUT {channel}/modules/echo"), &json!({ "enabled": true, "version": version }));
+    let running = data.start_host().await;
+    let channel = running.api.find_channel();
+    for (version, _) in running.api.list_versions() {
+        running.api.change(&format!("PUT {channel}/modules/echo"), &json!({ "enabled": true, "version": version }));
         let call = json!({ "arguments": version, "chatter": { "id": "42", "login": "alice" } });
-        let answer = life.api.change(&format!("POST {channel}/commands/echo"), &call);
+        let answer = running.api.change(&format!("POST {channel}/commands/echo"), &call);
         assert_eq!(answer["replies"][0]["text"], version);
     }
-    life.end();
+    running.end();
 }
 
 /// Two states of a module in a channel that differ in version and all commands' settings.
@@ -246,7 +246,7 @@ fn shown(module: &Value) -> Value {
 }
 
 /// Puts the two states in turn until the host is gone. The receiver gets the number of each answered request.
-fn put_on(api: &ApiAccess, line: String) -> (JoinHandle<()>, Receiver<usize>) {
+fn put_states_in_turn(api: &ApiAccess, line: String) -> (JoinHandle<()>, Receiver<usize>) {
     let ((answered, answers), api) = (channel(), api.clone());
     let putting = thread::spawn(move || {
         for number in 0.. {
@@ -263,24 +263,24 @@ fn put_on(api: &ApiAccess, line: String) -> (JoinHandle<()>, Receiver<usize>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_an_enabling_dies_of_the_channel_has_the_old_state_or_the_new_one() {
-    let grave = Grave::dig().await;
-    let mut life = grave.rise().await;
+    let data = DataFolder::new().await;
+    let mut running = data.start_host().await;
     for number in [0, 1] {
-        let (status, answer) = life.api.send(UPLOAD, WASM, &echo(number).1).unwrap();
+        let (status, answer) = running.api.send(UPLOAD, WASM, &echo(number).1).unwrap();
         assert_eq!(status, 201, "{answer:#}");
     }
-    let path = format!("{}/modules/echo", life.api.find_channel());
+    let path = format!("{}/modules/echo", running.api.find_channel());
     for round in 0..8 {
-        let (putting, answers) = put_on(&life.api, format!("PUT {path}"));
+        let (putting, answers) = put_states_in_turn(&running.api, format!("PUT {path}"));
         // The kill hits the next request, which has got further in each round.
         let mut last = 0;
         (0..=round).for_each(|_| last = answers.recv().unwrap());
         (0..round * 50).for_each(|_| thread::yield_now());
-        life.kill();
+        running.kill();
         putting.join().unwrap();
         last = answers.try_iter().last().unwrap_or(last);
-        life = grave.rise().await;
-        let found = life.api.ask(&format!("GET {path}"));
+        running = data.start_host().await;
+        let found = running.api.ask(&format!("GET {path}"));
         let possible = [&states()[last % 2], &states()[(last + 1) % 2]];
         assert!(possible.contains(&&shown(&found)), "round {round}: {found:#}");
         let call = json!({ "arguments": "hi", "chatter": { "id": "42", "login": "alice" } });
@@ -288,12 +288,12 @@ async fn whatever_an_enabling_dies_of_the_channel_has_the_old_state_or_the_new_o
             for word in words.as_array().unwrap() {
                 let line =
                     format!("POST {}", path.replace("modules/echo", &format!("commands/{}", word.as_str().unwrap())));
-                let (status, _) = life.api.send(&line, "application/json", call.to_string().as_bytes()).unwrap();
+                let (status, _) = running.api.send(&line, "application/json", call.to_string().as_bytes()).unwrap();
                 let is_word = found["commands"]["echo"]["aliases"] == *words;
                 // This chatter's role is too low for an existing word; a word of the other state is unknown.
                 assert_eq!(status, if is_word { 403 } else { 404 }, "round {round}: {word}");
             }
         }
     }
-    life.end();
+    running.end();
 }

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write, pipe};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 
-use fake_twitch::{FakeTwitch, Observed, Settings};
+use fake_twitch::{DeliveredMessage, FakeTwitch, Settings};
 use tempfile::TempDir;
 use tests::guests;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,7 +18,7 @@ use crate::serve::{TOKEN, config};
 /// A bot in `#shop` with an API. Its standard output and error are one pipe, of which the test holds both ends.
 struct Stage {
     twitch: FakeTwitch,
-    heard: Receiver<Observed>,
+    heard: Receiver<DeliveredMessage>,
     bot: Bot,
     address: String,
     key: String,
@@ -86,7 +86,7 @@ impl Stage {
     }
 
     /// Checks that the bot answers in chat, its API answers, and an upload succeeds.
-    async fn see_it_work(&mut self) {
+    async fn check_that_it_works(&mut self) {
         self.twitch.until_joined("mybot", "shop").await;
         self.twitch.say("shop", "shop", "!help").unwrap();
         while self.heard.recv().await.unwrap().from != "mybot" {}
@@ -115,7 +115,7 @@ impl Stage {
 async fn a_log_that_nobody_reads_holds_nobody_up() {
     let mut stage = Stage::start().await;
     fill_pipe(&stage.writer);
-    stage.see_it_work().await;
+    stage.check_that_it_works().await;
     assert_eq!(stage.bot.terminate().code(), Some(0));
 }
 
@@ -123,7 +123,7 @@ async fn a_log_that_nobody_reads_holds_nobody_up() {
 async fn a_log_whose_reader_has_gone_holds_nobody_up() {
     let mut stage = Stage::start().await;
     stage.reader = BufReader::new(pipe().unwrap().0);
-    stage.see_it_work().await;
+    stage.check_that_it_works().await;
     let metrics = stage.request("GET /metrics", b"").await;
     let lost = metrics.lines().find_map(|line| line.strip_prefix("twitchy_log_lines_lost_total "));
     assert!(lost.is_some_and(|lost| lost.parse::<f64>().unwrap() > 0.0), "{metrics}");
@@ -133,7 +133,7 @@ async fn a_log_whose_reader_has_gone_holds_nobody_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_reader_gets_what_waited() {
     let mut stage = Stage::start().await;
-    stage.see_it_work().await;
+    stage.check_that_it_works().await;
     let mut reader = std::mem::replace(&mut stage.reader, BufReader::new(pipe().unwrap().0));
     stage.writer = pipe().unwrap().1;
     let reading = thread::spawn(move || {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use fake_twitch::{FakeTwitch, Observed, Settings};
+use fake_twitch::{DeliveredMessage, FakeTwitch, Settings};
 use tempfile::TempDir;
 use tests::guests;
 use tokio::sync::broadcast::Receiver;
@@ -16,7 +16,7 @@ pub(crate) const TOKEN: &str = "abcdefghij0123456789";
 /// A bot in `#shop`, with a module that never ends. As it is no moderator there, it may send one message a second.
 struct Stage {
     twitch: FakeTwitch,
-    heard: Receiver<Observed>,
+    heard: Receiver<DeliveredMessage>,
     bot: Running,
     folder: TempDir,
 }

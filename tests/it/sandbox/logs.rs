@@ -9,7 +9,7 @@ use twitchy::sandbox::call::InvokeError;
 use twitchy::telemetry::lines::LineLevel;
 
 use super::fixture::{Fixture, text};
-use super::runs::Meddler;
+use super::runs::ConflictingProvider;
 
 static RECORDS: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 static CAPTURE: Once = Once::new();
@@ -85,7 +85,7 @@ async fn a_guest_that_traps_in_every_call_does_not_fill_the_log_and_its_author_c
 #[tokio::test]
 async fn of_several_runs_only_the_last_ones_lines_are_kept() {
     capture();
-    let (fixture, meddler) = Meddler::fixture(2).await;
+    let (fixture, meddler) = ConflictingProvider::fixture(2).await;
     let manifest = fixture.add(guests::COUNTS_SLOWLY).await;
     let answer = text(fixture.invoke(&manifest).await);
     assert!(answer.starts_with("count 21,"), "{answer}");

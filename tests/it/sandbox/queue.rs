@@ -116,7 +116,7 @@ async fn check_blame(threads: usize, channels: impl Iterator<Item = ChannelId>) 
 }
 
 #[tokio::test]
-async fn whoever_waits_for_its_channels_own_burner_is_not_to_blame() {
+async fn a_call_that_waits_for_its_channels_own_burner_is_not_to_blame() {
     check_blame(2, std::iter::repeat_n(SHOP, 8)).await;
 }
 
@@ -324,7 +324,7 @@ async fn credit_is_looked_at_when_a_calls_turn_comes() {
 }
 
 #[tokio::test]
-async fn whoever_gives_up_waiting_does_not_stop_the_call() {
+async fn a_caller_that_gives_up_does_not_stop_the_call() {
     let fixture = Fixture::new().await;
     let manifest = fixture.add(guests::COUNTER).await;
     let call = fixture.call(&manifest);

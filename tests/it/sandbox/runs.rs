@@ -20,19 +20,19 @@ use crate::limits::{NEVER, patient};
 
 /// A provider that causes conflicts: its first `times` answers write the entry that the guest has just read.
 #[derive(Default)]
-pub(super) struct Meddler {
+pub(super) struct ConflictingProvider {
     store: OnceLock<Arc<Store>>,
     times: usize,
     asked: AtomicUsize,
 }
 
-impl Meddler {
-    pub(super) async fn fixture(times: usize) -> (Fixture, Arc<Meddler>) {
-        Meddler::fixture_with(times, patient()).await
+impl ConflictingProvider {
+    pub(super) async fn fixture(times: usize) -> (Fixture, Arc<ConflictingProvider>) {
+        ConflictingProvider::fixture_with(times, patient()).await
     }
 
-    async fn fixture_with(times: usize, limits: SandboxConfig) -> (Fixture, Arc<Meddler>) {
-        let meddler = Arc::new(Meddler { times, ..Meddler::default() });
+    async fn fixture_with(times: usize, limits: SandboxConfig) -> (Fixture, Arc<ConflictingProvider>) {
+        let meddler = Arc::new(ConflictingProvider { times, ..ConflictingProvider::default() });
         let provider = Arc::clone(&meddler) as Arc<dyn BalanceProvider>;
         let fixture = Fixture::with(Terms { limits, provider: Some(provider), ..Terms::default() }).await;
         assert!(meddler.store.set(Arc::clone(&fixture.world.store)).is_ok());
@@ -44,7 +44,7 @@ impl Meddler {
     }
 }
 
-impl BalanceProvider for Meddler {
+impl BalanceProvider for ConflictingProvider {
     fn find(&self, channel: ChannelId, _: ChatterId) -> Pending<'_, Found> {
         Box::pin(async move {
             let asked = self.asked.fetch_add(1, Ordering::SeqCst);
@@ -70,12 +70,12 @@ fn count(answer: &str) -> &str {
 
 #[tokio::test]
 async fn a_conflict_is_run_again_with_the_same_time_and_randomness() {
-    let (undisturbed, _) = Meddler::fixture(0).await;
+    let (undisturbed, _) = ConflictingProvider::fixture(0).await;
     let manifest = undisturbed.add(guests::COUNTS_SLOWLY).await;
     let expected = text(undisturbed.invoke(&manifest).await);
     assert_eq!(count(&expected), "count 1");
 
-    let (fixture, meddler) = Meddler::fixture(2).await;
+    let (fixture, meddler) = ConflictingProvider::fixture(2).await;
     let manifest = fixture.add(guests::COUNTS_SLOWLY).await;
     let answer = text(fixture.invoke(&manifest).await);
     assert_eq!(meddler.asked(), 3);
@@ -84,7 +84,7 @@ async fn a_conflict_is_run_again_with_the_same_time_and_randomness() {
 
 #[tokio::test]
 async fn the_fourth_conflict_is_the_last_and_leaves_what_others_wrote() {
-    let (fixture, meddler) = Meddler::fixture(usize::MAX).await;
+    let (fixture, meddler) = ConflictingProvider::fixture(usize::MAX).await;
     let manifest = fixture.add(guests::COUNTS_SLOWLY).await;
     let error = fixture.invoke(&manifest).await.unwrap_err();
     assert_eq!((&error, error.blame()), (&InvokeError::Conflict, Blame::Host));
@@ -119,7 +119,7 @@ async fn what_cannot_be_written_is_the_hosts_fault() {
 async fn all_runs_share_one_budget() {
     // Without ticks, a run is never interrupted. The budget is checked only before the next run.
     let limits = SandboxConfig { cpu_budget: Duration::from_nanos(1), tick: NEVER, ..patient() };
-    let (fixture, meddler) = Meddler::fixture_with(1, limits).await;
+    let (fixture, meddler) = ConflictingProvider::fixture_with(1, limits).await;
     let manifest = fixture.add(guests::COUNTS_SLOWLY).await;
     fixture.clock.step_processor(Duration::from_nanos(1));
     assert_eq!(fixture.invoke(&manifest).await.unwrap_err(), InvokeError::Conflict);

@@ -234,7 +234,7 @@ async fn a_compiler_that_hangs_is_killed_and_nobody_is_blamed() {
 }
 
 #[tokio::test]
-async fn those_who_wait_are_few() {
+async fn further_uploads_are_refused_while_many_wait() {
     let fixture = fresh(|_| {}).await;
     // The components differ, so that no upload can use the result of another.
     let uploads: Vec<_> = (0..12)

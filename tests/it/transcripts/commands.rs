@@ -100,7 +100,7 @@ bot>        @shop prefix is now “
 }
 
 #[tokio::test]
-async fn whoever_has_just_spoken_is_known() {
+async fn a_chatter_who_has_just_spoken_is_known() {
     check(
         r#"
 #shop   enabled: balance   seen: bob

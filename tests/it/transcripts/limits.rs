@@ -62,7 +62,7 @@ bot>        @bob you have 0 points
 }
 
 #[tokio::test]
-async fn whoever_typed_it_wrongly_may_try_again_at_once() {
+async fn a_chatter_who_mistyped_may_try_again_at_once() {
     check(
         r#"
 #shop   enabled: balance, refuses

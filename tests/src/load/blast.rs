@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use super::chat::Chat;
 use super::script::Script;
 use super::server::Server;
-use super::{Setting, Stage, bot, count};
+use super::{CommonOptions, Stage, bot, count};
 
 #[derive(Clone, Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    pub setting: Setting,
+    pub setting: CommonOptions,
     /// Lines to say.
     #[arg(long, default_value_t = 200_000)]
     pub lines: usize,

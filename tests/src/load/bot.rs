@@ -39,7 +39,7 @@ pub struct Bot {
 
 /// Writes the bot's modules, token and configuration into a folder, and returns the configuration's path. `port` is the
 /// port of its Twitch on this machine.
-pub fn furnish(folder: &Path, port: u16, chat: &Chat) -> anyhow::Result<PathBuf> {
+pub fn write_bot_folder(folder: &Path, port: u16, chat: &Chat) -> anyhow::Result<PathBuf> {
     fs::write(folder.join("echo.wasm"), guests::ECHO)?;
     fs::write(folder.join("loops-forever.wasm"), guests::LOOPS_FOREVER)?;
     // Other users must not be able to read the token, or the bot would warn.
@@ -55,7 +55,7 @@ impl Bot {
     /// machine. The log goes to `log`, or into the folder.
     pub fn start(program: &Path, port: u16, chat: &Chat, log: Option<&Path>) -> anyhow::Result<Bot> {
         let folder = tempfile::tempdir().context("there is no room for a folder")?;
-        let config = furnish(folder.path(), port, chat)?;
+        let config = write_bot_folder(folder.path(), port, chat)?;
         let mut command = Command::new(program);
         command.args(["serve", "--config"]).arg(&config).env_remove("TWITCHY_DATA_DIR");
         command.env("TWITCHY_HTTP_LISTEN", "off");

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::text::{Chance, compose};
+use super::text::{Random, compose};
 
 /// The bot's login, and its user id on this Twitch.
 pub const BOT: &str = "loadbot";
@@ -50,7 +50,7 @@ struct Chatter {
 /// All channels and chatters, and the next line's number.
 pub struct Chat {
     pub size: Size,
-    pub(super) chance: Chance,
+    pub(super) random: Random,
     chatters: Vec<Chatter>,
     next_number: u32,
     sent_at: u128,
@@ -58,7 +58,7 @@ pub struct Chat {
 
 /// The kind of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Saying {
+pub enum LineKind {
     Talk,
     /// `!echo`, which the bot answers.
     Call,
@@ -70,10 +70,10 @@ impl Chat {
     /// Makes at least one channel and one chatter.
     pub fn new(size: Size) -> Chat {
         let size = Size { channels: size.channels.max(1), chatters: size.chatters.max(1), ..size };
-        let mut chance = Chance::new(0x7717_c417);
-        let chatters = (0..size.chatters).map(|index| chatter(index, &mut chance)).collect();
+        let mut random = Random::new(0x7717_c417);
+        let chatters = (0..size.chatters).map(|index| chatter(index, &mut random)).collect();
         let sent_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        Chat { size, chance, chatters, next_number: 0, sent_at }
+        Chat { size, random, chatters, next_number: 0, sent_at }
     }
 
     /// The logins of all channels, the burners' last.
@@ -82,20 +82,20 @@ impl Chat {
     }
 
     /// Appends a line to `bytes`. Returns the line's number, with which the message id begins.
-    pub fn render(&mut self, channel: usize, saying: Saying, bytes: &mut Vec<u8>) -> u32 {
-        let number = self.next_number | if saying == Saying::Burn { BURNS } else { 0 };
+    pub fn render(&mut self, channel: usize, kind: LineKind, bytes: &mut Vec<u8>) -> u32 {
+        let number = self.next_number | if kind == LineKind::Burn { BURNS } else { 0 };
         self.next_number += 1;
-        let chance = &mut self.chance;
-        let (text, emotes) = match saying {
-            Saying::Talk => compose(chance),
-            Saying::Call => (format!("!echo {} {}", number, compose(chance).0), String::new()),
-            Saying::Burn => ("!loops-forever".to_owned(), String::new()),
+        let random = &mut self.random;
+        let (text, emotes) = match kind {
+            LineKind::Talk => compose(random),
+            LineKind::Call => (format!("!echo {} {}", number, compose(random).0), String::new()),
+            LineKind::Burn => ("!loops-forever".to_owned(), String::new()),
         };
-        let chatter = &self.chatters[chance.below(self.chatters.len())];
-        let quoted = (saying == Saying::Talk && chance.one_in(40)).then(|| chance.one_of(&self.chatters));
-        let nonce = if chance.one_in(4) { nonce(chance) } else { String::new() };
-        let id = message_id(number, chance);
-        let reply = quoted.map(|quoted| reply_tags(quoted, chance)).unwrap_or_default();
+        let chatter = &self.chatters[random.below(self.chatters.len())];
+        let quoted = (kind == LineKind::Talk && random.one_in(40)).then(|| random.one_of(&self.chatters));
+        let nonce = if random.one_in(4) { nonce(random) } else { String::new() };
+        let id = message_id(number, random);
+        let reply = quoted.map(|quoted| reply_tags(quoted, random)).unwrap_or_default();
         let Chatter { login, display_name, id: chatter_id, color, badges: (badges, badge_info) } = chatter;
         let (is_mod, is_subscriber) = (badges.contains("moderator"), badges.contains("subscriber"));
         let sent_at = self.sent_at + u128::from(number & !BURNS);
@@ -124,8 +124,8 @@ pub(super) fn room_id(index: usize) -> usize {
     FIRST_CHANNEL_ID + index
 }
 
-fn chatter(index: usize, chance: &mut Chance) -> Chatter {
-    let parts: Vec<&str> = (0..2 + chance.below(2)).map(|_| *chance.one_of(&SYLLABLES)).collect();
+fn chatter(index: usize, random: &mut Random) -> Chatter {
+    let parts: Vec<&str> = (0..2 + random.below(2)).map(|_| *random.one_of(&SYLLABLES)).collect();
     let login = format!("{}{index}", parts.concat());
     // Some display names are in another script than the login.
     let display_name = match index % 16 {
@@ -133,13 +133,13 @@ fn chatter(index: usize, chance: &mut Chance) -> Chatter {
         n if n % 3 == 0 => login.to_uppercase(),
         _ => login.clone(),
     };
-    let (color, badges) = (*chance.one_of(&COLORS), *chance.one_of(&BADGES));
+    let (color, badges) = (*random.one_of(&COLORS), *random.one_of(&BADGES));
     Chatter { login, display_name, id: FIRST_CHATTER_ID + index * 17, color, badges }
 }
 
 /// A UUID that begins with the number.
-fn message_id(number: u32, chance: &mut Chance) -> String {
-    let (high, low) = (chance.draw(), chance.draw());
+fn message_id(number: u32, random: &mut Random) -> String {
+    let (high, low) = (random.draw(), random.draw());
     format!(
         "{number:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
         high & 0xffff,
@@ -149,13 +149,13 @@ fn message_id(number: u32, chance: &mut Chance) -> String {
     )
 }
 
-fn nonce(chance: &mut Chance) -> String {
-    format!("client-nonce={:016x}{:016x};", chance.draw(), chance.draw())
+fn nonce(random: &mut Random) -> String {
+    format!("client-nonce={:016x}{:016x};", random.draw(), random.draw())
 }
 
-fn reply_tags(quoted: &Chatter, chance: &mut Chance) -> String {
+fn reply_tags(quoted: &Chatter, random: &mut Random) -> String {
     let Chatter { login, display_name, id, .. } = quoted;
-    let (message, body) = (message_id(u32::MAX, chance), compose(chance).0.replace(' ', "\\s").replace(';', "\\:"));
+    let (message, body) = (message_id(u32::MAX, random), compose(random).0.replace(' ', "\\s").replace(';', "\\:"));
     format!(
         "reply-parent-display-name={display_name};reply-parent-msg-body={body};reply-parent-msg-id={message};\
          reply-parent-user-id={id};reply-parent-user-login={login};reply-thread-parent-display-name={display_name};\
@@ -168,11 +168,11 @@ fn reply_tags(quoted: &Chatter, chance: &mut Chance) -> String {
 mod tests {
     use super::*;
 
-    fn lines(count: usize, saying: Saying) -> Vec<String> {
+    fn lines(count: usize, kind: LineKind) -> Vec<String> {
         let mut chat = Chat::new(Size { channels: 50, burners: 0, chatters: 5000 });
         let line = |index| {
             let mut bytes = Vec::new();
-            chat.render(index % 50, saying, &mut bytes);
+            chat.render(index % 50, kind, &mut bytes);
             String::from_utf8(bytes).unwrap()
         };
         (0..count).map(line).collect()
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_line_is_as_long_as_twitchs_and_is_one_line() {
-        let lines = lines(2000, Saying::Talk);
+        let lines = lines(2000, LineKind::Talk);
         let mean = lines.iter().map(String::len).sum::<usize>() / lines.len();
         assert!((300..420).contains(&mean), "{mean}");
         assert!(lines.iter().all(|line| line.find("\r\n") == Some(line.len() - 2)));
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_call_begins_with_its_number_and_says_it() {
-        let lines = lines(300, Saying::Call);
+        let lines = lines(300, LineKind::Call);
         assert!(lines[255].contains(";id=000000ff-") && lines[255].contains(" :!echo 255 "), "{}", lines[255]);
     }
 

@@ -31,7 +31,7 @@ pub struct Ledger {
     /// When anything last came.
     pub heard_at: Option<Instant>,
     /// Receipts and PONGs that are not yet written.
-    owed: Vec<u8>,
+    pending: Vec<u8>,
     /// Whether the server confirms messages.
     pub receipts: bool,
     confirmed: u64,
@@ -48,15 +48,15 @@ impl Ledger {
         self.awaited.len()
     }
 
-    pub fn take_owed(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.owed)
+    pub fn take_pending(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.pending)
     }
 
     /// Resets all counts and awaited answers, before a new script.
     pub fn start_over(&mut self) {
-        let owed = self.take_owed();
+        let pending = self.take_pending();
         *self = Ledger {
-            owed,
+            pending,
             receipts: self.receipts,
             confirmed: self.confirmed,
             is_closed: self.is_closed,
@@ -71,9 +71,9 @@ impl Ledger {
         if command.starts_with(b"PRIVMSG ") {
             self.hear_message(tags, command, now);
         } else if let Some(word) = command.strip_prefix(b"PING ") {
-            self.owed.extend_from_slice(b":tmi.twitch.tv PONG tmi.twitch.tv ");
-            self.owed.extend_from_slice(word);
-            self.owed.extend_from_slice(b"\r\n");
+            self.pending.extend_from_slice(b":tmi.twitch.tv PONG tmi.twitch.tv ");
+            self.pending.extend_from_slice(word);
+            self.pending.extend_from_slice(b"\r\n");
         } else if command.starts_with(b"PONG ") && command.ends_with(END.as_bytes()) {
             self.read_at = Some(now);
         }
@@ -100,22 +100,22 @@ impl Ledger {
     fn confirm(&mut self, tags: &[u8], command: &[u8]) {
         self.confirmed += 1;
         let channel = command.split(|&byte| byte == b' ').nth(1).unwrap_or_default();
-        let owed = &mut self.owed;
-        owed.extend_from_slice(b"@badge-info=;badges=moderator/1;");
+        let pending = &mut self.pending;
+        pending.extend_from_slice(b"@badge-info=;badges=moderator/1;");
         if let Some(nonce) = find_tag(tags, b"client-nonce") {
-            owed.extend_from_slice(b"client-nonce=");
-            owed.extend_from_slice(nonce);
-            owed.push(b';');
+            pending.extend_from_slice(b"client-nonce=");
+            pending.extend_from_slice(nonce);
+            pending.push(b';');
         }
         let written = write!(
-            owed,
+            pending,
             "color=;display-name={BOT};emote-sets=0;id=b07b07b0-0000-4000-a000-{:012x};mod=1;subscriber=0;user-type=mod \
              :tmi.twitch.tv USERSTATE ",
             self.confirmed
         );
         written.expect("memory takes all that is written to it");
-        owed.extend_from_slice(channel);
-        owed.extend_from_slice(b"\r\n");
+        pending.extend_from_slice(channel);
+        pending.extend_from_slice(b"\r\n");
     }
 }
 
@@ -199,18 +199,19 @@ mod tests {
         assert_eq!((ledger.unasked, ledger.burnt, ledger.awaited(), ledger.wrong), (2, 1, 1, 0));
         hear(&mut ledger, "@reply-parent-msg-id=00000001-1111-4222-a333-444444444444 PRIVMSG #a :sorry\r\n", later);
         assert_eq!((ledger.awaited(), ledger.wrong), (0, 1));
-        assert!(ledger.take_owed().is_empty(), "no receipts were asked for");
+        assert!(ledger.take_pending().is_empty(), "no receipts were asked for");
     }
 
     #[test]
     fn messages_are_confirmed_and_pings_answered() {
         let mut ledger = Ledger { receipts: true, ..Ledger::default() };
         hear(&mut ledger, "@client-nonce=ab PRIVMSG #shop :hi\r\nPING :x\r\nPONG :the-end\r\nPRI", Instant::now());
-        let owed = String::from_utf8(ledger.take_owed()).unwrap();
+        let pending = String::from_utf8(ledger.take_pending()).unwrap();
         assert!(
-            owed.contains(";client-nonce=ab;color=;display-name=loadbot;") && owed.contains(" USERSTATE #shop\r\n")
+            pending.contains(";client-nonce=ab;color=;display-name=loadbot;")
+                && pending.contains(" USERSTATE #shop\r\n")
         );
-        assert!(owed.ends_with(":tmi.twitch.tv PONG tmi.twitch.tv :x\r\n"), "{owed}");
+        assert!(pending.ends_with(":tmi.twitch.tv PONG tmi.twitch.tv :x\r\n"), "{pending}");
         assert!(ledger.read_at.is_some());
     }
 }

@@ -9,17 +9,17 @@ use anyhow::Context;
 use super::script::{Pace, Script};
 use super::server::Server;
 use super::usage::Usage;
-use super::{Latencies, Setting, Stage, bot, count};
+use super::{CommonOptions, Latencies, Stage, bot, count};
 
 /// twitchy and the echo client are measured in turns of this length, so that other load on the machine affects both.
 const TURN: Duration = Duration::from_secs(2);
 /// Receipts and PONGs wait no longer than this.
-const PAID_EVERY: Duration = Duration::from_millis(1);
+const FLUSH_EVERY: Duration = Duration::from_millis(1);
 
 #[derive(Clone, Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    pub setting: Setting,
+    pub setting: CommonOptions,
     /// Lines within a second.
     #[arg(long, default_value_t = 2000)]
     pub rate: usize,
@@ -139,7 +139,7 @@ pub fn play(server: &mut Server, script: &Script) -> anyhow::Result<Paced> {
         let now = started_at.elapsed();
         if let Some(left) = line.due_after.checked_sub(now).filter(|left| !left.is_zero()) {
             server.pay()?;
-            sleep(left.min(PAID_EVERY));
+            sleep(left.min(FLUSH_EVERY));
             continue;
         }
         let due = script.lines[next..].iter().take_while(|line| line.due_after <= now).count();

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::chat::{BURNS, Chat, Saying};
+use super::chat::{BURNS, Chat, LineKind};
 
 /// Bytes of one write when no line has to wait.
 const CHUNK: usize = 256 << 10;
@@ -39,9 +39,9 @@ impl Script {
     pub fn blast(chat: &mut Chat, count: usize, call_every: usize) -> Script {
         let mut script = Script::default();
         for index in 1..=count {
-            let saying = if index.is_multiple_of(call_every) { Saying::Call } else { Saying::Talk };
-            let channel = chat.chance.below(chat.size.channels);
-            script.add(chat, channel, saying, Duration::ZERO);
+            let kind = if index.is_multiple_of(call_every) { LineKind::Call } else { LineKind::Talk };
+            let channel = chat.random.below(chat.size.channels);
+            script.add(chat, channel, kind, Duration::ZERO);
         }
         script
     }
@@ -50,35 +50,35 @@ impl Script {
     pub fn greeting(chat: &mut Chat) -> Script {
         let mut script = Script::default();
         for channel in 0..chat.size.channels + chat.size.burners {
-            script.add(chat, channel, Saying::Call, Duration::ZERO);
+            script.add(chat, channel, LineKind::Call, Duration::ZERO);
         }
         script
     }
 
     /// Talk and calls at the pace; with `is_burning`, the burners' calls too.
     pub fn paced(chat: &mut Chat, pace: Pace, call_every: usize, is_burning: bool) -> Script {
-        let mut moments: Vec<(Duration, usize, Saying)> = Vec::new();
+        let mut moments: Vec<(Duration, usize, LineKind)> = Vec::new();
         for (index, due_after) in moments_of(pace.lines_per_second, pace.lasts).enumerate() {
-            let saying = if (index + 1).is_multiple_of(call_every) { Saying::Call } else { Saying::Talk };
-            moments.push((due_after, chat.chance.below(chat.size.channels), saying));
+            let kind = if (index + 1).is_multiple_of(call_every) { LineKind::Call } else { LineKind::Talk };
+            moments.push((due_after, chat.random.below(chat.size.channels), kind));
         }
         for burner in (0..chat.size.burners).filter(|_| is_burning) {
             let channel = chat.size.channels + burner;
             let burns = moments_of(pace.burns_per_second, pace.lasts);
-            moments.extend(burns.map(|due_after| (due_after, channel, Saying::Burn)));
+            moments.extend(burns.map(|due_after| (due_after, channel, LineKind::Burn)));
         }
         moments.sort_by_key(|(due_after, ..)| *due_after);
         let mut script = Script::default();
-        for (due_after, channel, saying) in moments {
-            script.add(chat, channel, saying, due_after);
+        for (due_after, channel, kind) in moments {
+            script.add(chat, channel, kind, due_after);
         }
         script
     }
 
-    fn add(&mut self, chat: &mut Chat, channel: usize, saying: Saying, due_after: Duration) {
-        let number = chat.render(channel, saying, &mut self.bytes);
-        let call = (saying == Saying::Call).then_some(number);
-        self.lines.push(Line { end: self.bytes.len(), due_after, call, is_burn: saying == Saying::Burn });
+    fn add(&mut self, chat: &mut Chat, channel: usize, kind: LineKind, due_after: Duration) {
+        let number = chat.render(channel, kind, &mut self.bytes);
+        let call = (kind == LineKind::Call).then_some(number);
+        self.lines.push(Line { end: self.bytes.len(), due_after, call, is_burn: kind == LineKind::Burn });
     }
 
     /// The bytes of some lines.

@@ -75,8 +75,8 @@ impl Server {
 
     /// Sends receipts and PONGs.
     pub fn pay(&mut self) -> anyhow::Result<()> {
-        let owed = self.shared.lock().take_owed();
-        self.stream.write_all(&owed).context("the bot does not read")
+        let pending = self.shared.lock().take_pending();
+        self.stream.write_all(&pending).context("the bot does not read")
     }
 
     /// Marks the end with a PING, and waits until it is answered and so are all calls that will be.
@@ -96,10 +96,10 @@ impl Server {
         let shared = self.shared.clone();
         let mut ledger = shared.lock();
         loop {
-            let owed = ledger.take_owed();
-            if !owed.is_empty() {
+            let pending = ledger.take_pending();
+            if !pending.is_empty() {
                 drop(ledger);
-                self.stream.write_all(&owed).context("the bot does not read")?;
+                self.stream.write_all(&pending).context("the bot does not read")?;
                 ledger = shared.lock();
                 continue;
             }

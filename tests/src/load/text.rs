@@ -2,11 +2,11 @@
 
 /// A pseudo-random sequence (splitmix64, by Sebastiano Vigna).
 #[derive(Clone, Debug)]
-pub struct Chance(u64);
+pub struct Random(u64);
 
-impl Chance {
-    pub fn new(seed: u64) -> Chance {
-        Chance(seed)
+impl Random {
+    pub fn new(seed: u64) -> Random {
+        Random(seed)
     }
 
     pub fn draw(&mut self) -> u64 {
@@ -86,21 +86,21 @@ const PHRASES: [&str; 40] = [
 ];
 
 /// A chatter's text, and the tag with the positions of its emotes.
-pub(crate) fn compose(chance: &mut Chance) -> (String, String) {
+pub(crate) fn compose(random: &mut Random) -> (String, String) {
     let mut text = String::new();
     let mut emotes = String::new();
-    if chance.one_in(6) {
-        let (name, id) = chance.one_of(&EMOTES);
+    if random.one_in(6) {
+        let (name, id) = random.one_of(&EMOTES);
         emotes = format!("{id}:0-{}", name.len() - 1);
         text = format!("{name} ");
     }
-    text += *chance.one_of(&PHRASES);
-    if chance.one_in(8) {
+    text += *random.one_of(&PHRASES);
+    if random.one_in(8) {
         text += " ";
-        text += *chance.one_of(&PHRASES);
+        text += *random.one_of(&PHRASES);
     }
-    if chance.one_in(5) {
-        text += &format!(" {}", chance.below(1000));
+    if random.one_in(5) {
+        text += &format!(" {}", random.below(1000));
     }
     (text, emotes)
 }
@@ -111,14 +111,14 @@ mod tests {
 
     #[test]
     fn talk_calls_no_command() {
-        let mut chance = Chance::new(1);
-        assert!((0..10_000).all(|_| !compose(&mut chance).0.contains(" !")));
+        let mut random = Random::new(1);
+        assert!((0..10_000).all(|_| !compose(&mut random).0.contains(" !")));
         assert!(PHRASES.iter().all(|phrase| !phrase.starts_with('!')));
     }
 
     #[test]
     fn chance_repeats_itself() {
-        let draw = |seed| Chance::new(seed).draw();
+        let draw = |seed| Random::new(seed).draw();
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
     }

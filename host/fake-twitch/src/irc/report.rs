@@ -10,18 +10,18 @@ use crate::irc::line::{Line, Tags, prefix_of};
 use crate::irc::notice::{describe_change, notice_line};
 use crate::world::channel::RoomChange;
 use crate::world::chatter::{Chatter, Role};
-use crate::world::happening::{Happening, Message, News};
-use crate::world::observed::{Kind, Observed};
+use crate::world::event::{Event, EventKind, Message};
+use crate::world::observed::{DeliveredMessage, Kind};
 use crate::world::text::emotes_tag;
 
 impl Irc<'_> {
-    pub(crate) fn report(&mut self, news: &News) {
-        let channel = &news.channel;
-        match &news.happening {
-            Happening::Message(message) => self.report_message(channel, message),
-            Happening::ModeChanged(change) => self.report_mode(channel, *change),
-            Happening::Cleared => self.report_cleared(channel, None),
-            Happening::Barred(chatter, span) => {
+    pub(crate) fn report(&mut self, event: &Event) {
+        let channel = &event.channel;
+        match &event.kind {
+            EventKind::Message(message) => self.report_message(channel, message),
+            EventKind::ModeChanged(change) => self.report_mode(channel, *change),
+            EventKind::Cleared => self.report_cleared(channel, None),
+            EventKind::Barred(chatter, span) => {
                 self.report_cleared(channel, Some((chatter, *span)));
                 if span.is_none() {
                     let is_banned =
@@ -30,7 +30,7 @@ impl Irc<'_> {
                     banned.into_iter().for_each(|id| self.leave(id, channel));
                 }
             }
-            Happening::Deleted(message) => self.report_deleted(channel, message),
+            EventKind::Deleted(message) => self.report_deleted(channel, message),
         }
     }
 
@@ -80,7 +80,7 @@ impl Irc<'_> {
 
     /// Adds the tags of a reply. Returns the text on the wire, where Twitch itself puts a mention of the parent's
     /// author first (mrphlip/lrrbot#974, and every captured line).
-    fn write_reply(&self, tags: &mut Tags, parent: &Observed, text: &str) -> String {
+    fn write_reply(&self, tags: &mut Tags, parent: &DeliveredMessage, text: &str) -> String {
         let find = |login: &str| self.world.find_chatter(login).cloned();
         let Some((channel, author)) = self.world.find_channel(&parent.channel).zip(find(&parent.from)) else {
             return text.to_owned();
@@ -127,7 +127,7 @@ impl Irc<'_> {
     }
 
     /// CLEARMSG
-    fn report_deleted(&mut self, channel: &str, message: &Observed) {
+    fn report_deleted(&mut self, channel: &str, message: &DeliveredMessage) {
         let Some(room) = self.world.find_channel(channel) else { return };
         let mut tags = Tags::default();
         tags.set("login", &message.from)

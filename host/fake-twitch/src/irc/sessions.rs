@@ -23,7 +23,7 @@ pub(crate) enum Outgoing {
 /// Who a connection is logged in as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Identity {
-    Stranger,
+    NotLoggedIn,
     Account(String),
     /// `justinfan` and digits: may read but not send.
     Anonymous(String),
@@ -33,7 +33,7 @@ impl Identity {
     /// Empty for a stranger.
     pub(crate) fn login(&self) -> &str {
         match self {
-            Self::Stranger => "",
+            Self::NotLoggedIn => "",
             Self::Account(login) | Self::Anonymous(login) => login,
         }
     }
@@ -51,7 +51,7 @@ pub(crate) struct Session {
     /// Logins of channels.
     pub(crate) joined: BTreeSet<String>,
     /// The connection is half-open: the server sends nothing, but the socket stays.
-    pub(super) is_mute: bool,
+    pub(super) is_half_open: bool,
     pub(super) is_closing: bool,
     /// PINGs without a PONG yet, by their text.
     pub(super) pings: HashMap<String, oneshot::Sender<()>>,
@@ -86,9 +86,9 @@ impl Sessions {
             _alive: alive,
             capabilities: Capabilities::default(),
             pass: None,
-            identity: Identity::Stranger,
+            identity: Identity::NotLoggedIn,
             joined: BTreeSet::new(),
-            is_mute: false,
+            is_half_open: false,
             is_closing: false,
             pings: HashMap::new(),
         };
@@ -122,7 +122,7 @@ impl Sessions {
 
     /// Connections that are logged in, oldest first.
     pub(crate) fn list(&self) -> impl Iterator<Item = (SessionId, &Session)> {
-        let logged_in = |session: &Session| !session.is_closing && session.identity != Identity::Stranger;
+        let logged_in = |session: &Session| !session.is_closing && session.identity != Identity::NotLoggedIn;
         self.sessions.iter().filter(move |(_, session)| logged_in(session)).map(|(id, session)| (*id, session))
     }
 
@@ -148,7 +148,7 @@ impl Sessions {
     /// Makes all present connections half-open.
     pub(crate) fn mute_all(&mut self) {
         for session in self.sessions.values_mut() {
-            session.is_mute = true;
+            session.is_half_open = true;
             session.pings.clear();
         }
     }
@@ -158,7 +158,7 @@ impl Sessions {
     }
 
     /// Removes all members of a channel without sending a PART.
-    pub(crate) fn forget_members(&mut self, channel: &str) {
+    pub(crate) fn remove_members(&mut self, channel: &str) {
         for session in self.sessions.values_mut() {
             session.joined.remove(channel);
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::chatter::{Chatter, Role, Roles};
-use super::observed::Observed;
+use super::observed::DeliveredMessage;
 use super::refusal::Refusal;
 
 /// Messages that a channel's transcript keeps; the oldest are dropped.
@@ -76,7 +76,7 @@ pub(crate) struct Channel {
     pub(crate) modes: RoomModes,
     /// By user id, so that a recycled login inherits nothing.
     members: HashMap<String, Member>,
-    transcript: VecDeque<Observed>,
+    transcript: VecDeque<DeliveredMessage>,
 }
 
 impl Channel {
@@ -105,24 +105,24 @@ impl Channel {
         self.members.get(&chatter.id)?.followed_at
     }
 
-    pub(crate) fn note_message(&mut self, message: Observed) {
+    pub(crate) fn note_message(&mut self, message: DeliveredMessage) {
         if self.transcript.len() == TRANSCRIPT_KEEPS {
             self.transcript.pop_front();
         }
         self.transcript.push_back(message);
     }
 
-    pub(crate) fn list_messages(&self) -> impl Iterator<Item = &Observed> {
+    pub(crate) fn list_messages(&self) -> impl Iterator<Item = &DeliveredMessage> {
         self.transcript.iter()
     }
 
-    pub(crate) fn find_message(&self, id: &str) -> Option<&Observed> {
+    pub(crate) fn find_message(&self, id: &str) -> Option<&DeliveredMessage> {
         self.transcript.iter().rev().find(|message| message.id == id)
     }
 
     /// The first message of `message`'s thread.
-    pub(crate) fn find_thread_start<'a>(&'a self, message: &'a Observed) -> &'a Observed {
-        let parent_of = |message: &&'a Observed| self.find_message(message.reply_to.as_deref()?);
+    pub(crate) fn find_thread_start<'a>(&'a self, message: &'a DeliveredMessage) -> &'a DeliveredMessage {
+        let parent_of = |message: &&'a DeliveredMessage| self.find_message(message.reply_to.as_deref()?);
         // A script chooses ids, and may make a cycle of them.
         std::iter::successors(Some(message), parent_of).take(THREAD_LONGEST).last().unwrap_or(message)
     }

@@ -19,7 +19,7 @@ pub enum Kind {
 
 /// A delivered message, from a client or a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Observed {
+pub struct DeliveredMessage {
     /// Login of the channel, without `#`.
     pub channel: String,
     /// Login of the sender.
@@ -46,7 +46,7 @@ pub struct Violation {
 /// Delivered messages and violations, for subscribers; and the first violations, for later queries.
 #[derive(Debug)]
 pub(crate) struct Log {
-    pub(crate) messages: broadcast::Sender<Observed>,
+    pub(crate) messages: broadcast::Sender<DeliveredMessage>,
     pub(crate) first_violations: Vec<Violation>,
     pub(crate) violations: broadcast::Sender<Violation>,
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::channel::{Barred, Channel, RoomModes};
 use super::chatter::{Chatter, Roles};
-use super::happening::Message;
+use super::event::Message;
 use super::observed::Kind;
 use super::refusal::Refusal;
 use super::rules::{Rule, Verdict};
@@ -57,7 +57,7 @@ impl World {
             return Err(refusal);
         }
         self.check_standing(&attempt)?;
-        self.take_text(attempt)
+        self.deliver_text(attempt)
     }
 
     /// Counts the message against the account's limits. The error is the refusal of a message beyond them.
@@ -107,7 +107,7 @@ impl World {
     }
 
     /// Handles a command at the beginning of the text, then checks and delivers the text that the room reads.
-    fn take_text(&mut self, attempt: Attempt<'_>) -> Result<String, Refusal> {
+    fn deliver_text(&mut self, attempt: Attempt<'_>) -> Result<String, Refusal> {
         let (login, now) = (attempt.from.login.as_str(), attempt.now);
         let text = text::cut(attempt.draft.text);
         if text.len() < attempt.draft.text.len() {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use fake_twitch::Observed;
+use fake_twitch::DeliveredMessage;
 use secrecy::ExposeSecret;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
@@ -96,7 +96,7 @@ fn prefix_in(stage: &Stage, channel: &Login) -> Prefix {
 
 /// The messages of all channels, and the host's reports of unanswered messages.
 struct ChatFeed {
-    heard: Receiver<Observed>,
+    heard: Receiver<DeliveredMessage>,
     reasons: Reasons,
 }
 
@@ -176,7 +176,7 @@ impl Chat {
     }
 
     /// Shows the waiting messages. True if one is the bot's, in the current channel.
-    fn show_waiting(&mut self, heard: &mut Receiver<Observed>) -> bool {
+    fn show_waiting(&mut self, heard: &mut Receiver<DeliveredMessage>) -> bool {
         let mut is_answered = false;
         loop {
             match heard.try_recv() {
@@ -190,7 +190,7 @@ impl Chat {
         }
     }
 
-    fn show(&mut self, message: &Observed) {
+    fn show(&mut self, message: &DeliveredMessage) {
         let (name, text) = self.display.show(message);
         let place =
             if message.channel == self.channel.as_str() { String::new() } else { format!("#{} ", message.channel) };

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use fake_twitch::Observed;
+use fake_twitch::DeliveredMessage;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::TryRecvError;
 use tokio::task::spawn_blocking;
@@ -122,7 +122,7 @@ async fn print(text: String) -> anyhow::Result<Reader> {
 
 /// Returns the waiting messages, one a line, and whether one of them is the bot's, in `channel`.
 fn write_heard(
-    heard: &mut Receiver<Observed>,
+    heard: &mut Receiver<DeliveredMessage>,
     display: &mut Display,
     channel: &Login,
 ) -> anyhow::Result<(String, bool)> {

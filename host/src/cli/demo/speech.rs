@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use fake_twitch::{Kind, Observed};
+use fake_twitch::{DeliveredMessage, Kind};
 
 use super::names::BOT;
 use crate::domain::id::Login;
@@ -192,7 +192,7 @@ pub(super) struct Display {
 
 impl Display {
     /// The author's name and the text, in which control characters become blanks, so that it stays one line.
-    pub(super) fn show(&mut self, message: &Observed) -> (String, String) {
+    pub(super) fn show(&mut self, message: &DeliveredMessage) -> (String, String) {
         let author = message.reply_to.as_ref().and_then(|id| self.authors.get(id));
         let mention = author.map(|author| format!("@{author} ")).unwrap_or_default();
         let action = if message.kind == Kind::Action { "/me " } else { "" };

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use fake_twitch::{FakeTwitch, Observed, Say, Settings};
+use fake_twitch::{DeliveredMessage, FakeTwitch, Say, Settings};
 use secrecy::SecretString;
 use tokio::sync::broadcast;
 use tokio::time::{Instant, timeout};
@@ -143,7 +143,7 @@ impl Stage {
     }
 
     /// Receives every message from now on, the bot's and the chatters'.
-    pub(super) fn subscribe(&self) -> broadcast::Receiver<Observed> {
+    pub(super) fn subscribe(&self) -> broadcast::Receiver<DeliveredMessage> {
         self.twitch.subscribe()
     }
 

@@ -61,7 +61,7 @@ fn set_up(twitch: &FakeTwitch, options: &Options) -> Result<(), FindChannelError
     for channel in &options.channels {
         twitch.add_channel(channel);
     }
-    for (channel, login, role) in options.list_appointments() {
+    for (channel, login, role) in options.list_roles() {
         if !twitch.has_channel(channel) {
             twitch.add_channel(channel);
         }

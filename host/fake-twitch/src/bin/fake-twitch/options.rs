@@ -60,7 +60,7 @@ pub(crate) struct Options {
 
 impl Options {
     /// Yields channel, login and role.
-    pub(crate) fn list_appointments(&self) -> impl Iterator<Item = (&str, &str, Role)> {
+    pub(crate) fn list_roles(&self) -> impl Iterator<Item = (&str, &str, Role)> {
         let named =
             [(Role::Moderator, &self.moderators), (Role::Vip, &self.vips), (Role::Subscriber, &self.subscribers)];
         let listed = named.into_iter().flat_map(|(role, pairs)| pairs.iter().map(move |pair| (pair, role)));
@@ -113,7 +113,7 @@ mod tests {
         let options = Options::try_parse_from(line.split(' ')).unwrap();
         assert_eq!(options.accounts, [("mybot".to_owned(), "a=b".to_owned())]);
         assert_eq!(options.channels, ["shop"]);
-        let appointed: Vec<_> = options.list_appointments().collect();
+        let appointed: Vec<_> = options.list_roles().collect();
         let expected =
             [("shop", "mybot", Role::Moderator), ("shop", "vera", Role::Vip), ("den", "sue", Role::Subscriber)];
         assert_eq!(appointed, expected);

@@ -2,12 +2,12 @@
 
 use std::io::{Write, stderr};
 
-use fake_twitch::{Kind, Observed, Violation};
+use fake_twitch::{DeliveredMessage, Kind, Violation};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 /// Runs until the server ends.
-pub(crate) async fn run(mut messages: Receiver<Observed>, mut violations: Receiver<Violation>, is_quiet: bool) {
+pub(crate) async fn run(mut messages: Receiver<DeliveredMessage>, mut violations: Receiver<Violation>, is_quiet: bool) {
     loop {
         let line = tokio::select! {
             message = messages.recv() => match message {
@@ -27,7 +27,7 @@ pub(crate) async fn run(mut messages: Receiver<Observed>, mut violations: Receiv
     }
 }
 
-fn show_message(message: &Observed) -> String {
+fn show_message(message: &DeliveredMessage) -> String {
     let action = if message.kind == Kind::Action { "/me " } else { "" };
     // A client chooses the text, and a terminal would obey its control characters.
     let text: String = message.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();

@@ -6,26 +6,26 @@ use tokio::time::Instant;
 
 use super::channel::RoomChange;
 use super::chatter::{Chatter, Roles};
-use super::observed::{Kind, Observed};
+use super::observed::{DeliveredMessage, Kind};
 use super::{ConnectionId, World};
 
 /// An event of a channel.
 #[derive(Debug, Clone)]
-pub(crate) struct News {
+pub(crate) struct Event {
     /// The channel's login.
     pub(crate) channel: String,
-    pub(crate) happening: Happening,
+    pub(crate) kind: EventKind,
 }
 
 #[derive(Debug, Clone)]
-pub(crate) enum Happening {
+pub(crate) enum EventKind {
     Message(Box<Message>),
     ModeChanged(RoomChange),
     /// The whole chat was cleared.
     Cleared,
     /// A chatter was banned, or timed out for a span, and their messages were cleared.
     Barred(Chatter, Option<Duration>),
-    Deleted(Observed),
+    Deleted(DeliveredMessage),
 }
 
 /// A message that passed all rules and is delivered.
@@ -36,7 +36,7 @@ pub(crate) struct Message {
     pub(crate) text: String,
     pub(crate) kind: Kind,
     /// The message that this one replies to.
-    pub(crate) parent: Option<Observed>,
+    pub(crate) parent: Option<DeliveredMessage>,
     /// Where the message was written, in a shared chat.
     pub(crate) shared_from: Option<SharedFrom>,
     pub(crate) id: String,
@@ -81,7 +81,7 @@ impl World {
         let Some(room) = self.find_channel_mut(channel) else { return };
         message.is_first = !std::mem::replace(&mut room.member(&message.from).has_spoken, true);
         message.parent = reply_to.and_then(|id| room.find_message(id)).cloned();
-        let observed = Observed {
+        let observed = DeliveredMessage {
             channel: channel.to_owned(),
             from: message.from.login.clone(),
             text: message.text.clone(),
@@ -93,6 +93,6 @@ impl World {
         room.note_message(observed.clone());
         // Fails only if there is no subscriber.
         let _unheard = self.log.messages.send(observed);
-        self.announce(channel, Happening::Message(Box::new(message)));
+        self.announce(channel, EventKind::Message(Box::new(message)));
     }
 }

@@ -6,8 +6,8 @@ use tokio::time::Instant;
 use crate::server::FakeTwitch;
 use crate::world::FindChannelError;
 use crate::world::chatter::Role;
-use crate::world::happening::{Happening, Message, SharedFrom};
-use crate::world::observed::{Kind, Observed, Violation};
+use crate::world::event::{EventKind, Message, SharedFrom};
+use crate::world::observed::{DeliveredMessage, Kind, Violation};
 
 /// Options of a message; `Say::default()` is an ordinary message with the chatter's roles.
 #[derive(Debug, Clone, Default)]
@@ -55,7 +55,7 @@ impl FakeTwitch {
 
     /// A moderator clears the whole chat.
     pub fn clear_chat(&self, channel: &str) {
-        self.announce(channel, |_| Happening::Cleared);
+        self.announce(channel, |_| EventKind::Cleared);
     }
 
     /// A moderator deletes one message.
@@ -63,7 +63,7 @@ impl FakeTwitch {
         let (mut state, login) = (self.shared.lock(), channel.to_ascii_lowercase());
         let message = state.world.find_channel(&login).and_then(|channel| channel.find_message(id)).cloned();
         if let Some(message) = message {
-            state.world.announce(&login, Happening::Deleted(message));
+            state.world.announce(&login, EventKind::Deleted(message));
             state.report();
         }
     }
@@ -71,13 +71,13 @@ impl FakeTwitch {
     /// Receives every message that is delivered from now on. A receiver more than 4,096 behind learns how many it
     /// missed.
     #[must_use]
-    pub fn subscribe(&self) -> broadcast::Receiver<Observed> {
+    pub fn subscribe(&self) -> broadcast::Receiver<DeliveredMessage> {
         self.shared.lock().world.log.messages.subscribe()
     }
 
     /// The messages delivered in a channel so far: the newest 10,000.
     #[must_use]
-    pub fn messages(&self, channel: &str) -> Vec<Observed> {
+    pub fn messages(&self, channel: &str) -> Vec<DeliveredMessage> {
         let state = self.shared.lock();
         let channel = state.world.find_channel(&channel.to_ascii_lowercase());
         channel.map(|channel| channel.list_messages().cloned().collect()).unwrap_or_default()
