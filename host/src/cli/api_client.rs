@@ -199,7 +199,7 @@ impl ApiClient {
     }
 
     /// # Errors
-    /// As with [`ApiClient::ask`], and if the body does not have the shape of `T`.
+    /// As with [`ApiClient::ask`] and [`Answer::read`].
     pub(super) async fn get<T: DeserializeOwned + ToSchema>(&self, path: impl Into<String>) -> anyhow::Result<T> {
         self.ask(Question::new(Method::GET, path)).await?.read()
     }
@@ -354,7 +354,6 @@ pub(super) mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::cli::channel_name::find_channel_id;
 
     #[test]
     fn an_address_has_a_scheme_a_host_and_nothing_below() {
@@ -372,18 +371,18 @@ pub(super) mod tests {
     #[test]
     fn a_refusal_is_shown_in_the_hosts_words() {
         let url = "https://bot.example.com".parse().unwrap();
-        let told = |body: Value| {
+        let shown = |body: Value| {
             let answer = Answer { status: StatusCode::CONFLICT, etag: None, server: None, body, is_json: true };
             format!("{:#}", refusal(&answer, &url))
         };
         let body = json!({ "detail": "the host's 1.0.0 is there\u{1b}[2J", "code": "version_exists" });
-        assert_eq!(told(body), r"the host refuses: the host's 1.0.0 is there\u{1b}[2J (version_exists)");
+        assert_eq!(shown(body), r"the host refuses: the host's 1.0.0 is there\u{1b}[2J (version_exists)");
         let body = json!({ "title": "Conflict", "code": "version_exists", "errors": null });
-        assert_eq!(told(body), "the host refuses: Conflict (version_exists)");
+        assert_eq!(shown(body), "the host refuses: Conflict (version_exists)");
         let body = json!({ "detail": "No.", "code": "invalid_values", "errors": [{ "field": "to" }] });
-        assert_eq!(told(body), "the host refuses: No. (invalid_values)\n  to: ");
+        assert_eq!(shown(body), "the host refuses: No. (invalid_values)\n  to: ");
         for body in [json!({ "detail": "No." }), json!({ "code": "no" })] {
-            assert!(told(body).starts_with("not the host"));
+            assert!(shown(body).starts_with("not the host"));
         }
     }
 
@@ -440,14 +439,6 @@ pub(super) mod tests {
             stream.write_all(answer).await.unwrap();
         };
         tokio::join!(ask(&client), say).0
-    }
-
-    #[tokio::test]
-    async fn a_channel_is_found_by_its_id_and_its_names_alone() {
-        let body = json!({ "items": [{ "id": "100", "login": "shop", "display_name": "Shop" }] });
-        let shop = "shop".parse().unwrap();
-        let found = with_json_host(&body, async |client| find_channel_id(&shop, client).await).await;
-        assert_eq!(found.unwrap().to_string(), "100");
     }
 
     /// A proxy with a limit of its own answers after the head and hangs up; the unread body then resets the connection.

@@ -43,3 +43,19 @@ async fn list_channels(client: &ApiClient, path: &str) -> anyhow::Result<Vec<Cha
     };
     listed.iter().map(read).collect::<Option<_>>().context(ANOTHER_VERSION)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::cli::api_client::tests::with_json_host;
+
+    #[tokio::test]
+    async fn a_channel_is_found_by_its_id_and_its_names_alone() {
+        let body = json!({ "items": [{ "id": "100", "login": "shop", "display_name": "Shop" }] });
+        let shop = "shop".parse().unwrap();
+        let found = with_json_host(&body, async |client| find_channel_id(&shop, client).await).await;
+        assert_eq!(found.unwrap().to_string(), "100");
+    }
+}

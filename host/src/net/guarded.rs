@@ -52,7 +52,7 @@ pub struct GuardedRequest<'a> {
     /// Path and query.
     pub target: &'a str,
     pub method: Method,
-    /// HOST, USER_AGENT and CONNECTION are the client's own, whatever is here.
+    /// Host, User-Agent and Connection are ignored: the client adds its own.
     pub headers: HeaderMap,
     pub body: Bytes,
 }

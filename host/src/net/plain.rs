@@ -63,7 +63,7 @@ impl PlainClient {
         timeout(self.answered_within, self.send(request)).await.map_err(FetchError::Late)?
     }
 
-    /// An opened answer with its whole body, which has `most_bytes` at most.
+    /// Reads the body of an opened answer to its end. A body of more than `most_bytes` is an error.
     pub async fn read_whole(
         &self,
         response: Response<Received>,

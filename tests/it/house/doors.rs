@@ -163,8 +163,8 @@ pub(super) fn only_net_dials(source: &Source) -> Vec<Finding> {
     let may_dial = is_part(source, "twitch") || is_part(source, "app");
     let has_socket = is_part(source, "app/status_socket") || is_part(source, "cli/local_host");
     object(source, rule, |line| {
-        let is_found = |word: &&str| mentions(line, &[word]) && !(has_socket && **word == *"UnixStream");
-        words.iter().any(is_found) || !may_dial && line.bare.contains(".dial(")
+        let is_local = has_socket && line.bare.contains("UnixStream");
+        mentions(line, words) && !is_local || !may_dial && line.bare.contains(".dial(")
     })
 }
 

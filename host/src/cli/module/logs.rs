@@ -132,7 +132,7 @@ impl Reading<'_> {
         Ok((lines.clone(), page["next_cursor"].is_null()))
     }
 
-    /// As JSON, a line is the host's own: with the fields that a newer host adds.
+    /// With `--json`, a line is printed as the host sent it, so with the fields that a newer host adds.
     async fn print(&mut self, lines: &[Value]) -> anyhow::Result<Reader> {
         let mut text = String::new();
         for line in lines {

@@ -378,4 +378,20 @@ it asks for nothing that needs a grant
             "module  latest  source    what it does\ndice    none    uploaded  [2Jrolls\n"
         );
     }
+
+    #[test]
+    fn a_report_leaves_empty_what_an_answer_lacks() {
+        let (channel, dice) = ("shop".parse().unwrap(), json!({ "name": "dice" }));
+        assert_eq!(in_channel(&shaped(dice.clone()), &channel), "dice does not answer in #shop\n");
+        assert_eq!(list_in_channel(&[shaped(dice.clone())]).lines().count(), 2);
+        assert!(set_up(&shaped(dice.clone()), &channel).contains("keeps        0 bytes in 0 keys\n"));
+        assert_eq!(rolled_back(&shaped(dice.clone())), "dice has no version left, and is off everywhere\n");
+        let withdrawn = "done;  is tried out in channels of others, and it is off everywhere else\n";
+        assert_eq!(on_air("done", &shaped(json!({ "canary": {} }))), withdrawn);
+        assert_eq!(list(&[shaped(dice)]), list(&[shaped(json!({ "name": "dice", "summary": null }))]));
+        let version = shaped(json!({ "commands": [{}], "settings": [{}], "capabilities": [{ "needs_grant": true }] }));
+        let uploaded = shaped(json!({ "versions": [{}] }));
+        assert!(module(&uploaded, Some(&version)).starts_with(", , on in 0 channels\nversion : \n0 bytes"));
+        assert_eq!(there_already(&version), "  is there already: these very bytes\n");
+    }
 }
