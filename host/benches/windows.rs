@@ -8,12 +8,12 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use tokio::time::Instant;
 use twitchy::config::LimitsConfig;
 use twitchy::domain::id::ChannelId;
-use twitchy::domain::ports::SoleUser;
+use twitchy::domain::ports::Unshared;
 use twitchy::twitch::account::rate_window::MessageWindows;
 
 fn windows(criterion: &mut Criterion) {
     let (mut windows, mut now, mut turn) =
-        (MessageWindows::new(&LimitsConfig::default(), Arc::new(SoleUser)), Instant::now(), 0u64);
+        (MessageWindows::new(&LimitsConfig::default(), Arc::new(Unshared)), Instant::now(), 0u64);
     criterion.bench_function("windows/free_at_and_note", |bencher| {
         bencher.iter(|| {
             turn += 1;

@@ -15,7 +15,7 @@ use crate::config::{AccountConfig, LimitsConfig};
 use crate::domain::account::BotAccount;
 use crate::domain::id::{AccountId, Login};
 use crate::domain::message::OutgoingMessage;
-use crate::domain::ports::{AccountIds, LearningAccount, Prefixes, SoleUser};
+use crate::domain::ports::{AccountIds, LearningAccount, Prefixes, Unshared};
 use crate::domain::tally::Tally;
 use crate::domain::used_limits::UsedLimits;
 use crate::net::server::Server;
@@ -84,7 +84,7 @@ impl Roster {
         for (bot, used) in known {
             let session = Session::new(self.server.clone(), self.prefixes.clone(), self.tally.clone(), &self.limits);
             let wanted = self.wanted.open_list(&bot.login).await?;
-            accounts.add(bot, used, Arc::new(SoleUser), wanted, Box::new(session))?;
+            accounts.add(bot, used, Arc::new(Unshared), wanted, Box::new(session))?;
         }
         Ok(())
     }
@@ -173,7 +173,7 @@ mod tests {
         let wanted = watch::channel(Vec::new().into()).1;
         let add = || {
             let session = Box::new(Unused);
-            accounts.add(bot.clone(), UsedLimits::default(), Arc::new(SoleUser), wanted.clone(), session).unwrap();
+            accounts.add(bot.clone(), UsedLimits::default(), Arc::new(Unshared), wanted.clone(), session).unwrap();
         };
         let telemetry = Arc::new(Telemetry::default());
         let mut heard = telemetry.listen();

@@ -85,9 +85,9 @@ pub trait Allowance: Send + Sync + 'static {
 
 /// The account is used by this process only, so every slot is this process's.
 #[derive(Clone, Copy, Debug)]
-pub struct SoleUser;
+pub struct Unshared;
 
-impl Allowance for SoleUser {
+impl Allowance for Unshared {
     fn opens_at(&self, _: Limit, now: Instant) -> Instant {
         now
     }

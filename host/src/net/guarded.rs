@@ -40,7 +40,7 @@ const MOST_HEADERS: usize = 64;
 const HEAD_BYTES: usize = 16 << 10;
 /// Bytes that a server may send besides head and body: certificates, and the framing of TLS and HTTP.
 const OVERHEAD_BYTES: usize = 128 << 10;
-const USER_AGENT_VALUE: &str = concat!("twitchy/", env!("CARGO_PKG_VERSION"));
+const PRODUCT: &str = concat!("twitchy/", env!("CARGO_PKG_VERSION"));
 
 /// A request by https.
 #[derive(Clone, Debug)]
@@ -161,7 +161,7 @@ fn write_request(parts: GuardedRequest<'_>) -> Result<Request<Full<Bytes>>, Exch
     let mut request = request.map_err(|_| ExchangeError::Invalid("it"))?;
     let headers = request.headers_mut();
     headers.insert(HOST, host);
-    headers.insert(USER_AGENT, HeaderValue::from_static(USER_AGENT_VALUE));
+    headers.insert(USER_AGENT, HeaderValue::from_static(PRODUCT));
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     let mut others = parts.headers;
     for own in headers.keys() {
@@ -234,8 +234,7 @@ mod tests {
         let request = GuardedRequest { for_module: &for_module, host: "a.example", target: "/", method, headers, body };
         let request = write_request(request).unwrap();
         let written: Vec<_> = request.headers().iter().map(|(name, value)| (name, value.to_str().unwrap())).collect();
-        let expected =
-            [(&HOST, "a.example"), (&USER_AGENT, USER_AGENT_VALUE), (&CONNECTION, "close"), (&LOCATION, "other")];
+        let expected = [(&HOST, "a.example"), (&USER_AGENT, PRODUCT), (&CONNECTION, "close"), (&LOCATION, "other")];
         assert_eq!(written, expected);
     }
 }

@@ -163,7 +163,7 @@ impl Account {
     }
 
     /// Processes a message that a chatter wrote in a room.
-    pub(crate) fn handle_message(&mut self, mut message: Box<ChatMessage>, now: Instant) {
+    pub(crate) fn receive_message(&mut self, mut message: Box<ChatMessage>, now: Instant) {
         message.received_at = Some(now.into_std());
         // A message from a room counts only once the room's id is confirmed as the wanted one.
         let sits_there = self.rooms.is_in(&message.channel_login, message.channel_id);

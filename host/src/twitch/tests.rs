@@ -35,7 +35,7 @@ use crate::domain::calling::find_call;
 use crate::domain::id::{AccountId, ChannelId, Login, MessageId};
 use crate::domain::message::{ChatMessage, Event, JoinFailure, OutgoingMessage, Reply, ReplySource, WantedChannel};
 use crate::domain::ports::{
-    AccountIds, Credentials, FetchTokenError, FetchingToken, LearningAccount, Prefixes, SoleUser,
+    AccountIds, Credentials, FetchTokenError, FetchingToken, LearningAccount, Prefixes, Unshared,
 };
 use crate::domain::prefix::Prefix;
 use crate::domain::role::Role;
@@ -187,7 +187,7 @@ impl Bot {
             drain_within: Duration::from_secs(10),
         };
         let (bot, shared, unshared) =
-            (BotAccount { login: login(name), id: None }, Arc::new(shared), Arc::new(SoleUser));
+            (BotAccount { login: login(name), id: None }, Arc::new(shared), Arc::new(Unshared));
         let account = Account::new(bot, shared, used, unshared, wanted_receiver, outgoing_receiver, state_sender);
         let shutdown = CancellationToken::new();
         let account_loop = AccountLoop::new(account, Box::new(session), paused);

@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::address::{Address, parse_address};
 use super::echo::SentSecrets;
 use super::header::Header;
-use super::in_flight::{InFlight, RequestOwner};
+use super::in_flight::{InFlight, Requester};
 use super::redirect::{self, Hop};
 use super::request::{SendRequestError, WebRequest, WebResponse};
 use crate::config::WebConfig;
@@ -31,7 +31,7 @@ pub struct PreparedRequest<'a> {
     pub headers: Vec<Header>,
     /// The granted and declared hosts.
     pub hosts: Vec<String>,
-    pub sender: RequestOwner,
+    pub sender: Requester,
     /// Sent with all methods that may change something.
     pub idempotency_key: String,
     /// The end of the invocation's time for requests.

@@ -8,9 +8,9 @@ use crate::domain::id::{ChannelId, ModuleName};
 use crate::net::lookups::has_share;
 
 /// The sender of requests: a module in a channel.
-pub(super) type RequestOwner = (ChannelId, ModuleName);
+pub(super) type Requester = (ChannelId, ModuleName);
 
-type Counts = Arc<Mutex<HashMap<RequestOwner, usize>>>;
+type Counts = Arc<Mutex<HashMap<Requester, usize>>>;
 
 /// Contains only senders with requests in flight, so it is bounded. Without a permit a request is refused, not queued.
 pub(super) struct InFlight {
@@ -24,7 +24,7 @@ impl InFlight {
         InFlight { in_all, each, counts: Arc::default() }
     }
 
-    pub(super) fn find_permit(&self, sender: &RequestOwner) -> Option<Permit> {
+    pub(super) fn find_permit(&self, sender: &Requester) -> Option<Permit> {
         let mut counts = lock(&self.counts);
         let free = self.in_all.saturating_sub(counts.values().sum());
         let of_module = counts.iter().filter(|((_, module), _)| *module == sender.1).map(|(_, own)| own).sum::<usize>();
@@ -39,7 +39,7 @@ impl InFlight {
 
 /// Permission for one request, given back on drop.
 pub(super) struct Permit {
-    sender: RequestOwner,
+    sender: Requester,
     counts: Counts,
 }
 
@@ -56,7 +56,7 @@ impl Drop for Permit {
 }
 
 /// Usable after a panic: no code under this lock panics.
-fn lock(counts: &Counts) -> MutexGuard<'_, HashMap<RequestOwner, usize>> {
+fn lock(counts: &Counts) -> MutexGuard<'_, HashMap<Requester, usize>> {
     counts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -64,11 +64,11 @@ fn lock(counts: &Counts) -> MutexGuard<'_, HashMap<RequestOwner, usize>> {
 mod tests {
     use super::*;
 
-    fn sender(channel: u64) -> RequestOwner {
+    fn sender(channel: u64) -> Requester {
         sender_of("weather", channel)
     }
 
-    fn sender_of(module: &str, channel: u64) -> RequestOwner {
+    fn sender_of(module: &str, channel: u64) -> Requester {
         (ChannelId(channel), module.parse().unwrap())
     }
 

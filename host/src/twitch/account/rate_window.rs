@@ -172,7 +172,7 @@ impl MessageWindows {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ports::SoleUser;
+    use crate::domain::ports::Unshared;
     use proptest::prelude::*;
 
     impl MessageWindows {
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn twenty_messages_leave_at_once_and_the_next_waits_for_the_window() {
-        let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(SoleUser)), Instant::now());
+        let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(Unshared)), Instant::now());
         for n in 0..20 {
             assert_eq!(windows.free_at(channel(n), false, Duration::ZERO, start), start);
             windows.note(channel(n), start);
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_channel_without_privileges_hears_one_message_a_second() {
-        let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(SoleUser)), Instant::now());
+        let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(Unshared)), Instant::now());
         windows.note(channel(1), start);
         assert_eq!(windows.free_at(channel(1), false, Duration::ZERO, start), start + Duration::from_millis(1_200));
         assert_eq!(windows.free_at(channel(1), true, Duration::ZERO, start), start);
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn slow_mode_makes_the_pause_longer_and_never_shorter() {
-        let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(SoleUser)), Instant::now());
+        let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(Unshared)), Instant::now());
         windows.note(channel(1), start);
         let free_after = |is_privileged, slow| windows.free_at(channel(1), is_privileged, slow, start) - start;
         assert_eq!(free_after(false, Duration::from_secs(10)), Duration::from_millis(10_500));
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn what_was_written_late_counts_from_then() {
-        let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(SoleUser)), Instant::now());
+        let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(Unshared)), Instant::now());
         (0..20).for_each(|n| windows.note(channel(n), start));
         let written_at = start + Duration::from_secs(5);
         windows.defer(&[channel(18), channel(19)], written_at);
@@ -251,7 +251,7 @@ mod tests {
     fn limits_that_are_off_hold_back_nothing_and_remember_nothing() {
         let off = LimitsConfig { enforce: false, ..LimitsConfig::default() };
         let (mut windows, mut joins, now) =
-            (MessageWindows::new(&off, Arc::new(SoleUser)), RateWindow::new(false, 1, Duration::ZERO), Instant::now());
+            (MessageWindows::new(&off, Arc::new(Unshared)), RateWindow::new(false, 1, Duration::ZERO), Instant::now());
         for _ in 0..1_000 {
             assert_eq!(windows.free_at(channel(1), false, Duration::from_secs(10), now), now);
             assert_eq!((joins.free_at(now), joins.room(now)), (now, usize::MAX));
@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn what_another_process_sent_counts() {
-        let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(SoleUser)), Instant::now());
+        let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(Unshared)), Instant::now());
         windows.assume(20, start);
         assert_eq!(windows.used(start), 20);
         let full_until = start + Duration::from_millis(32_500);
@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn many_channels_are_not_remembered_for_ever() {
-        let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(SoleUser)), Instant::now());
+        let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(Unshared)), Instant::now());
         for n in 0..10_000u64 {
             windows.note(ChannelId(n), start + Duration::from_secs(n));
         }
@@ -295,7 +295,7 @@ mod tests {
         /// overtake each other, because they share one stream.
         #[test]
         fn no_thirty_seconds_hold_more_than_twitch_allows(arrivals in arrivals()) {
-            let (mut windows, mut now) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(SoleUser)), Instant::now());
+            let (mut windows, mut now) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(Unshared)), Instant::now());
             let (mut seen, mut arrived) = (Vec::new(), now);
             for (gap, name, is_privileged, delay) in arrivals {
                 now += Duration::from_millis(gap);
@@ -319,7 +319,7 @@ mod tests {
         fn no_second_holds_two_messages_to_an_unprivileged_channel(
             arrivals in prop::collection::vec((0u64..3_000, 0u8..3, 0u64..=200), 1..200)
         ) {
-            let (mut windows, mut now) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(SoleUser)), Instant::now());
+            let (mut windows, mut now) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(Unshared)), Instant::now());
             let mut seen: HashMap<u8, Vec<Instant>> = HashMap::new();
             for (gap, name, delay) in arrivals {
                 now = windows.free_at(channel(name), false, Duration::ZERO, now + Duration::from_millis(gap));
@@ -336,7 +336,7 @@ mod tests {
         fn no_two_messages_come_closer_than_slow_mode_asks(
             arrivals in prop::collection::vec((0u64..20_000, 0u8..3, 0u64..=120, 0u64..=500), 1..200)
         ) {
-            let (mut windows, mut now) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(SoleUser)), Instant::now());
+            let (mut windows, mut now) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(Unshared)), Instant::now());
             let mut arrived_at: HashMap<u8, Instant> = HashMap::new();
             for (gap, name, slow, delay) in arrivals {
                 let slow = Duration::from_secs(slow);

@@ -148,7 +148,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mut answers = Vec::new();
         while account.may_read() {
             let Some(line) = self.lines.next_line() else { break };
-            let answer = handler.handle_line(line, account, &mut self.answers, now);
+            let answer = handler.report_line(line, account, &mut self.answers, now);
             answers.extend(answer.map_err(|MustReconnect| KeepConnectionError::Reconnect)?);
         }
         account.counts().long_lines += std::mem::take(&mut self.lines.skipped);

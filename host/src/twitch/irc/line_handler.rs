@@ -30,7 +30,7 @@ impl<'s> LineHandler<'s> {
     }
 
     /// Processes a line and returns the command to answer with, if any. Bytes that are not UTF-8 become U+FFFD.
-    pub(super) fn handle_line(
+    pub(super) fn report_line(
         &self,
         line: &[u8],
         account: &mut Account,
@@ -47,7 +47,7 @@ impl<'s> LineHandler<'s> {
             return Ok(None);
         };
         match heard {
-            ParsedLine::Message(message) => account.handle_message(message, now),
+            ParsedLine::Message(message) => account.receive_message(message, now),
             ParsedLine::Ping(text) => return Ok(Some(Command::Pong(text))),
             ParsedLine::Reconnect => return Err(MustReconnect),
             ParsedLine::Room { channel, id, change } => account.report_room(&channel, id, change, now),

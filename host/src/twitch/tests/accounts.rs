@@ -43,7 +43,7 @@ impl Host {
             async move { Ok(stream) }
         };
         let session = Session::new(dial, Arc::new(KnownPrefixes::default()), Arc::default(), &limits);
-        let (unshared, wanted) = (Arc::new(SoleUser), self.wanted.subscribe());
+        let (unshared, wanted) = (Arc::new(Unshared), self.wanted.subscribe());
         self.accounts.add(bot, UsedLimits::default(), unshared, wanted, Box::new(session)).is_ok()
     }
 

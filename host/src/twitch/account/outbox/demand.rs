@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::account::BotAccount;
 use crate::domain::id::AccountId;
 use crate::domain::message::{Reply, ReplySource, WantedChannel};
-use crate::domain::ports::SoleUser;
+use crate::domain::ports::Unshared;
 use crate::domain::role::Role;
 use crate::domain::trace::Trace;
 use crate::twitch::account::standing::Standing;
@@ -48,7 +48,7 @@ impl World {
         let (limits, start) = (LimitsConfig::default(), Instant::now());
         let account = BotAccount { login: "twitchy".parse().unwrap(), id: None };
         let mut rooms =
-            Rooms::new(account.clone(), &LimitsConfig { enforce: false, ..limits.clone() }, Arc::new(SoleUser));
+            Rooms::new(account.clone(), &LimitsConfig { enforce: false, ..limits.clone() }, Arc::new(Unshared));
         let channels = 0..standings.len();
         let wanted =
             channels.clone().map(|n| WantedChannel { id: Some(id(n)), login: room(n), account: account.clone() });
@@ -58,7 +58,7 @@ impl World {
             rooms.note_standing(&room(n), Standing { is_privileged: standings[n], ..Standing::default() });
             drop(rooms.note_room(&room(n), id(n), start));
         }
-        let (outbox, counts) = (Outbox::new(&limits, Arc::new(SoleUser)), Counts::default());
+        let (outbox, counts) = (Outbox::new(&limits, Arc::new(Unshared)), Counts::default());
         World {
             outbox,
             rooms,

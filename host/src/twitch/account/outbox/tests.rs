@@ -2,7 +2,7 @@ use super::*;
 use crate::domain::account::BotAccount;
 use crate::domain::id::AccountId;
 use crate::domain::message::{Reply, ReplySource, WantedChannel};
-use crate::domain::ports::SoleUser;
+use crate::domain::ports::Unshared;
 use crate::domain::role::Role;
 use crate::domain::trace::Trace;
 use crate::twitch::account::granted::Granted;
@@ -12,7 +12,7 @@ use crate::twitch::account::standing::Standing;
 /// An outbox, and joined rooms without privileges: `shop` (id 1) and `bakery` (id 2).
 fn start() -> (Outbox, Rooms, Counts, Instant) {
     let (limits, now) = (LimitsConfig::default(), Instant::now());
-    let mut rooms = Rooms::new(bot(), &limits, Arc::new(SoleUser));
+    let mut rooms = Rooms::new(bot(), &limits, Arc::new(Unshared));
     let named = [("shop", 1), ("bakery", 2)];
     let wanted = named.map(|(name, id)| WantedChannel { id: Some(ChannelId(id)), login: login(name), account: bot() });
     rooms.set_wanted(&wanted, &bot(), now);
@@ -20,7 +20,7 @@ fn start() -> (Outbox, Rooms, Counts, Instant) {
     for (name, id) in named {
         drop(rooms.note_room(&login(name), ChannelId(id), now));
     }
-    (Outbox::new(&limits, Arc::new(SoleUser)), rooms, Counts::default(), now)
+    (Outbox::new(&limits, Arc::new(Unshared)), rooms, Counts::default(), now)
 }
 
 fn bot() -> BotAccount {
@@ -244,7 +244,7 @@ fn a_repetition_is_varied_without_privileges_only_and_for_a_while_only() {
 #[test]
 fn without_limits_every_message_of_a_burst_leaves_at_once_and_unvaried() {
     let (_, rooms, mut counts, now) = start();
-    let mut outbox = Outbox::new(&LimitsConfig { enforce: false, ..LimitsConfig::default() }, Arc::new(SoleUser));
+    let mut outbox = Outbox::new(&LimitsConfig { enforce: false, ..LimitsConfig::default() }, Arc::new(Unshared));
     let mut left = Vec::new();
     for _ in 0..10 {
         assert_eq!(outbox.room(), CAPACITY);

@@ -1,6 +1,6 @@
 use super::super::granted::Granted;
 use super::*;
-use crate::domain::ports::SoleUser;
+use crate::domain::ports::Unshared;
 use proptest::prelude::*;
 
 const SHOP: ChannelId = ChannelId(10);
@@ -18,7 +18,7 @@ fn wanted(name: &str, id: Option<u64>) -> WantedChannel {
 }
 
 fn rooms(channels: usize) -> Rooms {
-    Rooms::new(bot("twitchy"), &LimitsConfig { channels, ..LimitsConfig::default() }, Arc::new(SoleUser))
+    Rooms::new(bot("twitchy"), &LimitsConfig { channels, ..LimitsConfig::default() }, Arc::new(Unshared))
 }
 
 fn seconds(count: u64) -> Duration {
@@ -207,7 +207,7 @@ fn rooms_that_wait_for_the_window_alone_are_held() {
     drop(rooms.note_failure(&login("shop"), JoinFailure::Banned, until));
     assert_eq!(rooms.held_until(until), None);
     let mut full =
-        Rooms::new(bot("twitchy"), &LimitsConfig { channels: 0, ..LimitsConfig::default() }, Arc::new(SoleUser));
+        Rooms::new(bot("twitchy"), &LimitsConfig { channels: 0, ..LimitsConfig::default() }, Arc::new(Unshared));
     full.set_wanted(&[wanted("shop", Some(10))], &bot("twitchy"), now);
     full.assume(20, now);
     assert_eq!(full.held_until(now), None);
