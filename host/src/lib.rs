@@ -27,6 +27,7 @@
 #![cfg_attr(
     not(feature = "testing"),
     allow(
+        rustdoc::private_intra_doc_links,
         unreachable_pub,
         reason = "the items of a room are `pub` for tests, and the rooms are private in the program"
     )

@@ -37,7 +37,7 @@ use otlp::{Exporter, OpenExporterError, Tracer};
 use reading::Reading;
 use texts::{CallText, Texts};
 
-/// Events that a slow listener may lag behind. It is told how many it missed.
+/// Events that a slow listener may lag behind. It learns how many it missed.
 const EVENTS: usize = 1024;
 
 /// The content type of [`Telemetry::render_metrics`].

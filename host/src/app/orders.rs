@@ -9,10 +9,9 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::status::Observer;
 use crate::domain::audit::{Actor, Stamp};
 use crate::http::shapes::key::{Key, NewKey};
-
-use super::status::Observer;
 
 pub mod channels;
 pub mod keys;

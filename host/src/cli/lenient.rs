@@ -32,14 +32,16 @@ fn fill(value: &mut Value, schema: &Value, shapes: &BTreeMap<String, Value>) {
     if is_nullable && value.is_null() {
         return;
     }
+    let empty = |of_kind| if is_nullable { Value::Null } else { of_kind };
     let named = schema["$ref"].as_str().and_then(|path| shapes.get(path.rsplit('/').next()?));
     for part in named.into_iter().chain(elements("allOf")).chain(elements("oneOf")) {
         fill(value, part, shapes);
     }
     match kind {
-        Some("string") if !value.is_string() => *value = json!(""),
-        Some("integer" | "number") if !value.is_number() => *value = json!(0),
-        Some("boolean") if !value.is_boolean() => *value = json!(false),
+        Some("string") if !value.is_string() => *value = empty(json!("")),
+        Some("integer") if !value.is_i64() && !value.is_u64() => *value = empty(json!(0)),
+        Some("number") if !value.is_number() => *value = empty(json!(0)),
+        Some("boolean") if !value.is_boolean() => *value = empty(json!(false)),
         Some("array") => {
             if !value.is_array() {
                 *value = json!([]);
@@ -95,5 +97,8 @@ mod tests {
         let filled = fill_in::<ChannelModule>(answer.clone());
         assert_eq!((&filled["new"], &filled["grants"]["capabilities"]), (&answer["new"], &json!([])));
         assert!(read::<ChannelModule>(Value::Null).is_ok());
+        let setting = json!({ "key": "chance", "kind": "number", "least": 0.5, "default": 1 });
+        let version: VersionDetail = read(json!({ "settings": [setting] })).unwrap();
+        assert_eq!((version.settings[0].key.as_str(), version.settings[0].least), ("chance", None));
     }
 }

@@ -1,4 +1,4 @@
-//! What became of an invocation or a module, for whoever watches.
+//! How an invocation ended, and what happened to a module, as events and metrics report it.
 
 use std::time::{Duration, SystemTime};
 

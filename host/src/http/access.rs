@@ -1,8 +1,7 @@
 //! The table of endpoints, and who may call each. An endpoint that is not listed is denied.
 
-use crate::domain::id::ChannelId;
-
 use super::principal::Principal;
+use crate::domain::id::ChannelId;
 
 /// An endpoint, and the callers who may use it.
 #[derive(Clone, Copy, Debug)]

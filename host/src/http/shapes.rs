@@ -1,7 +1,7 @@
 //! The JSON of the API as types, shared by the endpoints and our own clients.
 //!
 //! Guarantees: an older client understands a newer host. So unknown fields of an answer are ignored (those of a request
-//! are refused by `request/objects`), and a field with a few allowed words, such as a role, is a plain text. Not here:
+//! are refused by `request/strict`), and a field with a few allowed words, such as a role, is a plain text. Not here:
 //! conversion from and to the domain's types, and validation, which are `api`'s.
 
 pub mod audit;

@@ -6,6 +6,13 @@ use std::time::SystemTime;
 
 use tokio_util::sync::CancellationToken;
 
+use super::entropy::Entropy;
+use super::error::ApiError;
+use super::openapi::served::Served;
+use super::readiness::Readiness;
+use super::request::running::Running;
+use super::server::callers::Gate;
+use super::server::throttle::{Listeners, Uploads};
 use crate::chat::dispatch::Dispatch;
 use crate::config::HttpConfig;
 use crate::domain::id::ChannelId;
@@ -20,14 +27,6 @@ use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::telemetry::reading::Readings;
 use crate::vault::Sealer;
-
-use super::entropy::Entropy;
-use super::error::ApiError;
-use super::openapi::served::Served;
-use super::readiness::Readiness;
-use super::request::running::Running;
-use super::server::callers::Gate;
-use super::server::throttle::{Listeners, Uploads};
 
 /// The host's long-lived parts. A clone shares the same parts.
 #[derive(Clone)]

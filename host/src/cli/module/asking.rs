@@ -1,16 +1,14 @@
 //! The arguments that all subcommands of `module` share, and how they print a host's answer.
 
-use super::report;
-use crate::cli::api_client::{Answer, ApiClient, HostArguments, Question};
-
-use crate::cli::output;
-
-use crate::domain::id::{ChannelId, ModuleName};
-
 use hyper::Method;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use utoipa::ToSchema;
+
+use super::report;
+use crate::cli::api_client::{Answer, ApiClient, HostArguments, Question};
+use crate::cli::output;
+use crate::domain::id::{ChannelId, ModuleName};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Common {

@@ -1,5 +1,7 @@
 //! `twitchy call`: calls a command as a chatter would, and shows the outcome.
 
+use hyper::Method;
+
 use super::asking::Common;
 use super::report;
 use crate::cli::api_client::{Question, encode};
@@ -8,7 +10,6 @@ use crate::domain::channel_name::ChannelName;
 use crate::domain::id::{ChatterId, Login};
 use crate::http::shapes::channel::Channel;
 use crate::http::shapes::command::{CallArguments, ClaimedChatter, CommandAnswer, CommandCall, CommandReply};
-use hyper::Method;
 
 const EXAMPLES: &str = "\
 Examples:

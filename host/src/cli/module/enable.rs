@@ -1,17 +1,20 @@
 //! `twitchy module enable`: the wanted state is the module's present state in the channel plus the arguments.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, anyhow};
 use hyper::Method;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::asking::{Common, path_in_channel};
 use super::report;
-use crate::cli::api_client::{ApiClient, Question};
+use crate::cli::api_client::{ANOTHER_VERSION, ApiClient, Question};
 use crate::cli::channel_name::find_channel_id;
 use crate::cli::{lenient, output};
 use crate::domain::channel_name::ChannelName;
 use crate::domain::id::ModuleName;
-use crate::http::shapes::channel_module::{ChannelModule, LATEST, ModuleGrants};
+use crate::http::shapes::channel_module::{ChannelModule, CommandTerms, LATEST, ModuleGrants};
 use crate::http::shapes::module::VersionDetail;
 use crate::modules::consent::enable::{AgreeError, ConsentState, agree};
 
@@ -61,11 +64,22 @@ fn parse_pair(text: &str) -> Result<(String, String), String> {
         .ok_or_else(|| "KEY=VALUE, with a = between the two".to_owned())
 }
 
+/// Checks the fields that the request sends back. A field in another form would be emptied when it is read, and the host would
+/// lose it.
+fn check_sent_back(state: &Value) -> serde_json::Result<()> {
+    Option::<String>::deserialize(&state["version"])?;
+    Option::<ModuleGrants>::deserialize(&state["grants"])?;
+    Option::<BTreeMap<String, String>>::deserialize(&state["settings"])?;
+    Option::<BTreeMap<String, CommandTerms>>::deserialize(&state["commands"])?;
+    Ok(())
+}
+
 impl Enable {
     pub(super) async fn run(self) -> anyhow::Result<String> {
         let client = self.common.client()?;
         let path = path_in_channel(find_channel_id(&self.channel, &client).await?, &self.name);
         let answer = client.ask(Question::new(Method::GET, path.clone())).await?;
+        check_sent_back(&answer.body).context(ANOTHER_VERSION)?;
         let there: ChannelModule = answer.read()?;
         let named = match self.find_named(&there) {
             Some(version) => Some(self.fetch_version(&client, version).await?),
@@ -237,6 +251,23 @@ mod tests {
             "accept": null,
         });
         assert_eq!(plan(line, &there, None).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_field_that_would_come_back_empty_is_not_sent_back() {
+        let state = |field: &str, value: Value| json!({ "grants": { "capabilities": ["http"] }, field: value });
+        assert!(check_sent_back(&state("settings", json!({ "sides": "8" }))).is_ok());
+        assert!(check_sent_back(&state("grants", Value::Null)).is_ok());
+        let hosts = json!({ "capabilities": ["http"], "http_hosts": [{ "name": "a.example" }] });
+        for (field, value) in [
+            ("grants", hosts),
+            ("grants", json!([])),
+            ("settings", json!({ "sides": 8 })),
+            ("commands", json!({ "roll": { "aliases": "dice" } })),
+            ("version", json!({ "pinned": "1.0.0" })),
+        ] {
+            assert!(check_sent_back(&state(field, value)).is_err(), "{field}");
+        }
     }
 
     #[test]

@@ -9,14 +9,12 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use super::path::{ModulePath, VersionPath};
-
 use crate::domain::id::ModuleName;
 use crate::http::error::ApiError;
 use crate::http::principal::Principal;
 use crate::http::request::body::{Json, Path};
 use crate::http::request::idempotency::answer_once;
 use crate::http::request::paging::{Page, PageQuery};
-
 use crate::http::shapes::module::{ModuleDetail, ModuleSummary, VersionDetail};
 use crate::http::shapes::page;
 use crate::http::state::Api;

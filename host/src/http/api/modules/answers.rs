@@ -1,21 +1,20 @@
 //! Shared by the endpoints of modules: their answer, its revision, and the report of a change.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use axum::response::{IntoResponse, Response};
+
 use super::shown::{list_seen, show_detail};
 use crate::domain::effect::Revision;
 use crate::domain::id::ModuleName;
 use crate::http::error::ApiError;
 use crate::http::principal::Principal;
 use crate::http::request::body::Json;
-
 use crate::http::request::precondition::etag;
-
 use crate::http::state::Api;
 use crate::modules::catalogue::{Catalogue, CatalogueEntry};
 use crate::modules::plan::Transitions;
 use crate::telemetry::HostEvent;
-
-use axum::response::{IntoResponse, Response};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Reports the new states of versions to listeners, as events of the whole host.
 pub(super) fn report(api: &Api, name: &ModuleName, transitions: &Transitions) {

@@ -20,7 +20,6 @@ use crate::http::error::refusals::{INTERNAL, TOO_LARGE};
 use crate::http::openapi::formats::Binary;
 use crate::http::principal::Principal;
 use crate::http::request::body::{Json, Query, check_encoding, has_content_type, read_body, refuse_media_type};
-
 use crate::http::shapes::module::{Class, VersionDetail};
 use crate::http::state::Api;
 use crate::modules::versions::Published;

@@ -183,20 +183,20 @@ impl Maker {
         let meter = Meter::new(Arc::clone(&self.clock), self.config.tick, cpu_budget, Instant::now());
         let meter = Arc::new(meter);
         let mut instance = Instance::new(&pre, run, &meter, class.ticker.watch(), self.config.host_call_bytes);
-        let told = async {
+        let info = async {
             instance.start_first(&pre).await?;
             instance.info().await.map_err(|failure| CompileError::Run(failure.into()))
         };
-        let told = tokio::time::timeout(deadline, meter.meter(told)).await;
+        let info = tokio::time::timeout(deadline, meter.meter(info)).await;
         let late = || CompileError::Run(late_info(&meter, deadline, instance.has_missed_ticks()));
-        let told = told.unwrap_or_else(|_| Err(late()));
+        let info = info.unwrap_or_else(|_| Err(late()));
         let (run, backtrace) = instance.end();
         let (log, _) = run.end();
         drop(instance);
         drop(slot);
-        let reason = told.as_ref().err().map(CompileError::to_string);
+        let reason = info.as_ref().err().map(CompileError::to_string);
         log.emit(&examined.digest.to_string(), None, reason.as_deref(), backtrace.as_deref(), 0);
-        let info = told?;
+        let info = info?;
         let manifest = parse_info(info, ModuleFacts { examined, capabilities });
         let manifest = Arc::new(manifest.map_err(|error| CompileError::Info(error.to_string()))?);
         Ok(Made { module: Arc::new(Module { manifest, class, pre }), code_bytes, new_code })
