@@ -63,7 +63,7 @@ fn check(bytes: &[u8], ceilings: &Ceilings) -> Result<(), CompileError> {
 /// One pass through a component, including the components and modules inside it.
 struct Walk<'a> {
     ceilings: &'a Ceilings,
-    count: Count<'a>,
+    count: Count,
     validator: Validator,
     allocations: FuncValidatorAllocations,
     /// Names of the component itself, not of those inside it.
@@ -75,7 +75,7 @@ impl<'a> Walk<'a> {
     fn new(ceilings: &'a Ceilings) -> Walk<'a> {
         Walk {
             ceilings,
-            count: Count::new(ceilings),
+            count: Count::default(),
             validator: Validator::new_with_features(features()),
             allocations: FuncValidatorAllocations::default(),
             imports: Vec::new(),
@@ -85,7 +85,7 @@ impl<'a> Walk<'a> {
 
     /// Counts before validating: the ceilings are there to keep validation short.
     fn take(&mut self, payload: &Payload<'_>) -> Result<(), CompileError> {
-        self.count.add(payload)?;
+        self.count.add(payload, self.ceilings)?;
         if let ValidPayload::Func(function, body) = self.validator.payload(payload).map_err(CompileError::invalid)? {
             self.check_body(function, &body)?;
         }

@@ -115,8 +115,8 @@ impl Ceilings {
 }
 
 /// The parts counted so far.
-pub(super) struct Count<'a> {
-    ceilings: &'a Ceilings,
+#[derive(Default)]
+pub(super) struct Count {
     depth: u64,
     functions: u64,
     types: u64,
@@ -134,36 +134,14 @@ pub(super) struct Count<'a> {
     custom_bytes: u64,
 }
 
-impl<'a> Count<'a> {
-    pub(super) fn new(ceilings: &'a Ceilings) -> Count<'a> {
-        Count {
-            ceilings,
-            depth: 0,
-            functions: 0,
-            types: 0,
-            imports: 0,
-            exports: 0,
-            globals: 0,
-            memories: 0,
-            memory_bytes: 0,
-            tables: 0,
-            segments: 0,
-            modules: 0,
-            core_instances: 0,
-            instances: 0,
-            aliases: 0,
-            custom_bytes: 0,
-        }
-    }
-
+impl Count {
     /// The nesting depth: 1 in the component itself, more inside it.
     pub(super) fn depth(&self) -> u64 {
         self.depth
     }
 
     /// Counts a payload. Sections begin with the number of their entries, so refusing a million of them costs nothing.
-    pub(super) fn add(&mut self, payload: &Payload<'_>) -> Result<(), CompileError> {
-        let most = self.ceilings;
+    pub(super) fn add(&mut self, payload: &Payload<'_>, most: &Ceilings) -> Result<(), CompileError> {
         match payload {
             Payload::Version { .. } => {
                 self.depth += 1;
@@ -198,15 +176,14 @@ impl<'a> Count<'a> {
                 more(&mut self.custom_bytes, section.data().len() as u64, most.custom_bytes, "bytes of custom sections")
             }
             Payload::MemorySection(_) | Payload::TableSection(_) | Payload::InstanceSection(_) => {
-                self.add_each(payload)
+                self.add_each(payload, most)
             }
             _ => Ok(()),
         }
     }
 
     /// Counts sections whose entries matter, not only their number.
-    fn add_each(&mut self, payload: &Payload<'_>) -> Result<(), CompileError> {
-        let most = self.ceilings;
+    fn add_each(&mut self, payload: &Payload<'_>, most: &Ceilings) -> Result<(), CompileError> {
         match payload {
             Payload::MemorySection(section) => {
                 add(&mut self.memories, section, most.memories, "memories")?;
