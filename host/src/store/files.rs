@@ -35,26 +35,35 @@ pub fn write_whole(path: &Path, parts: &[&[u8]], durability: Durability) -> io::
 }
 
 /// Options for opening a file for writing; if that creates the file, only its owner has access.
-#[cfg(unix)]
 pub fn private_options() -> OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt;
-    OpenOptions::new().write(true).mode(0o600).clone()
+    let mut options = OpenOptions::new();
+    options.write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
 }
 
-#[cfg(not(unix))]
-pub fn private_options() -> OpenOptions {
-    OpenOptions::new().write(true).clone()
+/// Whether only the file's owner has access.
+pub fn is_private(file: &File) -> io::Result<bool> {
+    #[cfg(unix)]
+    let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata()?.permissions());
+    #[cfg(not(unix))]
+    let mode = file.metadata().map(|_| 0)?;
+    Ok(mode & 0o077 == 0)
+}
+
+/// Does nothing if the file does not exist.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Creates the folder if it is missing, and restricts access to its owner.
-#[cfg(unix)]
 pub fn create_private_folder(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
     fs::create_dir_all(folder)?;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
-}
-
-#[cfg(not(unix))]
-pub fn create_private_folder(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)
+    #[cfg(unix)]
+    fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+    Ok(())
 }

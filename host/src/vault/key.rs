@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, ExposeSecretMut, SecretBox};
 use sha2::{Digest, Sha256};
 
 use super::error::SealError;
+use crate::store::files::is_private;
 
 /// 32 bytes that are zeroed when dropped.
 type KeyBytes = SecretBox<[u8; 32]>;
@@ -60,7 +61,8 @@ impl Key {
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(failed(error.error)),
         }
-        sync_folder(folder).map_err(failed)?;
+        // The name survives a power cut only once the folder is synced.
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
         Key::load(path)?.ok_or_else(|| SealError::KeyMissing { path: path.to_owned() })
     }
 
@@ -78,26 +80,4 @@ impl Key {
     pub(super) fn fingerprint(&self) -> [u8; FINGERPRINT] {
         self.fingerprint
     }
-}
-
-#[cfg(unix)]
-fn is_private(file: &File) -> io::Result<bool> {
-    use std::os::unix::fs::PermissionsExt;
-    Ok(file.metadata()?.permissions().mode() & 0o077 == 0)
-}
-
-#[cfg(not(unix))]
-fn is_private(_: &File) -> io::Result<bool> {
-    Ok(true)
-}
-
-/// Makes the file's name survive a power cut.
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
 }

@@ -20,7 +20,9 @@ use wasmtime::component::Component;
 use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::SizeClass;
 use crate::domain::trouble::Trouble;
-use crate::store::files::{Durability, UNFINISHED, create_private_folder, private_options, write_whole};
+use crate::store::files::{
+    Durability, UNFINISHED, create_private_folder, is_private, private_options, remove, write_whole,
+};
 
 const KEY_FILE: &str = "artefact.key";
 const KEY_LENGTH: usize = 32;
@@ -174,10 +176,8 @@ fn remove_oldest(folder: &Path, limit: DiskUsage, kept: Option<&Path>) -> io::Re
         if room.fits(limit) {
             break;
         }
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => room = DiskUsage { files: room.files - 1, bytes: room.bytes - bytes },
-        }
+        remove(path)?;
+        room = DiskUsage { files: room.files - 1, bytes: room.bytes - bytes };
     }
     Ok(room)
 }
@@ -217,38 +217,17 @@ fn load_or_make_key(path: &Path) -> io::Result<[u8; KEY_LENGTH]> {
     file.lock()?;
     let mut bytes = Vec::with_capacity(KEY_LENGTH + 1);
     (&file).take(KEY_LENGTH as u64 + 1).read_to_end(&mut bytes)?;
-    if let (true, Ok(key)) = (is_private(&file), bytes.try_into()) {
+    if let (true, Ok(key)) = (is_private(&file).unwrap_or(false), bytes.try_into()) {
         return Ok(key);
     }
     let mut key = [0; KEY_LENGTH];
     getrandom::fill(&mut key).map_err(io::Error::other)?;
-    make_private(&file)?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     file.set_len(0)?;
     file.rewind()?;
     file.write_all(&key)?;
     Ok(key)
-}
-
-#[cfg(unix)]
-fn make_private(file: &File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(fs::Permissions::from_mode(0o600))
-}
-
-#[cfg(not(unix))]
-fn make_private(_: &File) -> io::Result<()> {
-    Ok(())
-}
-
-#[cfg(unix)]
-fn is_private(file: &File) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    file.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o077 == 0)
-}
-
-#[cfg(not(unix))]
-fn is_private(_: &File) -> bool {
-    true
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::id::ModuleDigest;
 use crate::domain::trouble::Trouble;
-use crate::store::files::{Durability, UNFINISHED, create_private_folder, write_whole};
+use crate::store::files::{Durability, UNFINISHED, create_private_folder, remove, write_whole};
 
 const ENDING: &str = "wasm";
 /// The file that is written to find out whether the folder accepts files.
@@ -87,37 +87,24 @@ impl Components {
 
     /// The digests of all stored components, in no order.
     pub fn list(&self) -> io::Result<Vec<ModuleDigest>> {
-        let paths = fs::read_dir(&self.folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
         let digest = |path: &PathBuf| path.file_stem()?.to_str()?.parse().ok();
-        Ok(paths.iter().filter(|path| has_ending(path, ENDING)).filter_map(digest).collect())
+        Ok(self.list_files(ENDING)?.iter().filter_map(digest).collect())
     }
 
     /// Removes files that a crash left half written, and returns their number. Must not be called during an upload.
     pub fn remove_unfinished(&self) -> io::Result<usize> {
-        let mut removed = 0;
-        for entry in fs::read_dir(&self.folder)? {
-            let path = entry?.path();
-            if has_ending(&path, UNFINISHED) {
-                remove(&path)?;
-                removed += 1;
-            }
-        }
-        Ok(removed)
+        let unfinished = self.list_files(UNFINISHED)?;
+        unfinished.iter().try_for_each(|path| remove(path))?;
+        Ok(unfinished.len())
+    }
+
+    fn list_files(&self, ending: &str) -> io::Result<Vec<PathBuf>> {
+        let paths = fs::read_dir(&self.folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+        Ok(paths.into_iter().filter(|path| path.extension().is_some_and(|found| found == ending)).collect())
     }
 
     fn path(&self, digest: ModuleDigest) -> PathBuf {
         self.folder.join(format!("{digest}.{ENDING}"))
-    }
-}
-
-fn has_ending(path: &Path, ending: &str) -> bool {
-    path.extension().is_some_and(|found| found == ending)
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
     }
 }
 

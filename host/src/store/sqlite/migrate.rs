@@ -56,12 +56,11 @@ pub(crate) fn check_untouched(path: &Path) -> Result<(), OpenStoreError> {
     let failed = |error| OpenStoreError::File { path: path.into(), error };
     // If `path` is a link, SQLite keeps the log beside the target.
     let file = path.canonicalize().map_err(failed)?;
-    let log = beside(&file, "-wal");
-    if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+    if let Some(log) = find_log(&file) {
         // The newest data is only in the log, so both are copied and checked as a copy.
         let folder = tempfile::tempdir().map_err(failed)?;
         let copy = folder.path().join("copy");
-        let copied = fs::copy(&file, &copy).and_then(|_| fs::copy(&log, beside(&copy, "-wal")));
+        let copied = fs::copy(&file, &copy).and_then(|_| fs::copy(&log, log_path(&copy)));
         // Too little room for a copy says nothing about the database. A start checks the database itself.
         if copied.is_err() {
             return Ok(());
@@ -74,9 +73,15 @@ pub(crate) fn check_untouched(path: &Path) -> Result<(), OpenStoreError> {
     check_connection(path, Connection::open_with_flags(uri, flags))
 }
 
-fn beside(path: &Path, ending: &str) -> PathBuf {
+/// SQLite's log beside the database, unless it is missing or empty.
+pub(super) fn find_log(path: &Path) -> Option<PathBuf> {
+    let log = log_path(path);
+    fs::metadata(&log).is_ok_and(|log| log.len() > 0).then_some(log)
+}
+
+fn log_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(ending);
+    name.push("-wal");
     name.into()
 }
 
@@ -89,43 +94,26 @@ fn escape_path(path: &Path) -> String {
 }
 
 fn check_connection(path: &Path, connection: rusqlite::Result<Connection>) -> Result<(), OpenStoreError> {
-    let path_of = || path.to_path_buf();
-    let found = connection.and_then(|connection| examine(&connection));
-    match found.map_err(|error| open_error(path, error))? {
-        Found::Sound => Ok(()),
-        Found::Empty => Err(OpenStoreError::Empty { path: path_of() }),
-        Found::Foreign { table } => Err(OpenStoreError::Foreign { path: path_of(), table }),
-        Found::NoVersion => Err(OpenStoreError::NoVersion { path: path_of() }),
-        Found::Newer(found) => Err(OpenStoreError::Newer { path: path_of(), found, known: KNOWN }),
-        Found::Damaged(reason) => Err(OpenStoreError::Damaged { path: path_of(), reason }),
-    }
+    let refusal = connection.and_then(|connection| find_refusal(path.into(), &connection));
+    refusal.map_err(|error| open_error(path, error))?.map_or(Ok(()), Err)
 }
 
-/// The result of examining a file.
-enum Found {
-    Sound,
-    /// A database without any table.
-    Empty,
-    Foreign {
-        table: String,
-    },
-    NoVersion,
-    Newer(u32),
-    Damaged(String),
-}
-
-fn examine(connection: &Connection) -> rusqlite::Result<Found> {
+/// Why the database must not be opened, if so.
+fn find_refusal(path: PathBuf, connection: &Connection) -> rusqlite::Result<Option<OpenStoreError>> {
     let is_ours: bool = connection.query_row(OWN_TABLES, [], |row| row.get(0))?;
     if !is_ours {
         let first = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name LIMIT 1";
         let first = connection.query_row(first, [], |row| row.get(0)).optional()?;
-        return Ok(first.map_or(Found::Empty, |table| Found::Foreign { table }));
+        return Ok(Some(match first {
+            Some(table) => OpenStoreError::Foreign { path, table },
+            None => OpenStoreError::Empty { path },
+        }));
     }
     Ok(match read_version(connection)? {
-        None => Found::NoVersion,
-        Some(version) if version > KNOWN => Found::Newer(version),
-        Some(_) if was_stopped_cleanly(connection)? => Found::Sound,
-        Some(_) => find_damage(connection)?.map_or(Found::Sound, Found::Damaged),
+        None => Some(OpenStoreError::NoVersion { path }),
+        Some(found) if found > KNOWN => Some(OpenStoreError::Newer { path, found, known: KNOWN }),
+        Some(_) if was_stopped_cleanly(connection)? => None,
+        Some(_) => find_damage(connection)?.map(|reason| OpenStoreError::Damaged { path, reason }),
     })
 }
 
