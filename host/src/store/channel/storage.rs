@@ -111,45 +111,36 @@ pub(crate) fn save_written_by(
     execute(connection, sql, params![channel, module, version.map(Text)]).map(drop)
 }
 
-/// The storage's row exists: the commit has raised its revision before.
+/// Writes an entry and updates the storage's totals. The storage's row exists: the commit has raised its revision before.
 pub(crate) fn apply(
     connection: &Connection,
     channel: ChannelId,
     module: &ModuleName,
     effect: &StorageEffect,
 ) -> rusqlite::Result<()> {
-    match effect {
-        StorageEffect::Save { key, value } => save_entry(connection, channel, module, key, value),
-        StorageEffect::Delete { key } => delete_entry(connection, channel, module, key),
-    }
-}
-
-fn save_entry(
-    connection: &Connection,
-    channel: ChannelId,
-    module: &ModuleName,
-    key: &str,
-    value: &[u8],
-) -> rusqlite::Result<()> {
+    let (key, value) = match effect {
+        StorageEffect::Save { key, value } => (key, Some(value)),
+        StorageEffect::Delete { key } => (key, None),
+    };
     let before = find_size(connection, channel, module, key)?;
-    let sql = "INSERT INTO storage_entries (storage_id, key, value)
-         SELECT storage_id, ?3, ?4 FROM storages WHERE channel_id = ?1 AND module = ?2
-         ON CONFLICT (storage_id, key) DO UPDATE SET value = excluded.value";
-    execute(connection, sql, params![channel, module, key, value])?;
-    count(connection, channel, module, before, Some(size(key.len(), value.len())))
+    match value {
+        Some(value) => execute(connection, SAVE, params![channel, module, key, value])?,
+        None => execute(connection, DELETE, params![channel, module, key])?,
+    };
+    let size =
+        |value: &Vec<u8>| i64::try_from(key.len() + value.len()).expect("what fits into memory fits into 63 bits");
+    let bytes = value.map_or(0, size) - before.unwrap_or(0);
+    let keys = i64::from(value.is_some()) - i64::from(before.is_some());
+    let sql = "UPDATE storages SET bytes = bytes + ?3, keys = keys + ?4 WHERE channel_id = ?1 AND module = ?2";
+    execute(connection, sql, params![channel, module, bytes, keys]).map(drop)
 }
 
-fn delete_entry(connection: &Connection, channel: ChannelId, module: &ModuleName, key: &str) -> rusqlite::Result<()> {
-    let before = find_size(connection, channel, module, key)?;
-    let sql = "DELETE FROM storage_entries WHERE key = ?3 AND storage_id =
-         (SELECT storage_id FROM storages WHERE channel_id = ?1 AND module = ?2)";
-    execute(connection, sql, params![channel, module, key])?;
-    count(connection, channel, module, before, None)
-}
+const SAVE: &str = "INSERT INTO storage_entries (storage_id, key, value)
+     SELECT storage_id, ?3, ?4 FROM storages WHERE channel_id = ?1 AND module = ?2
+     ON CONFLICT (storage_id, key) DO UPDATE SET value = excluded.value";
 
-fn size(key: usize, value: usize) -> i64 {
-    i64::try_from(key + value).expect("what fits into memory fits into 63 bits")
-}
+const DELETE: &str = "DELETE FROM storage_entries WHERE key = ?3 AND storage_id =
+     (SELECT storage_id FROM storages WHERE channel_id = ?1 AND module = ?2)";
 
 /// The bytes of a key and its value, as [`StorageState`] counts them.
 fn find_size(
@@ -161,20 +152,6 @@ fn find_size(
     let sql = "SELECT octet_length(key) + octet_length(value) FROM storages JOIN storage_entries USING (storage_id)
          WHERE channel_id = ?1 AND module = ?2 AND key = ?3";
     find_row(connection, sql, params![channel, module, key], |row| row.get(0))
-}
-
-/// Updates the storage's totals after an entry changed from size `before` to size `after`.
-fn count(
-    connection: &Connection,
-    channel: ChannelId,
-    module: &ModuleName,
-    before: Option<i64>,
-    after: Option<i64>,
-) -> rusqlite::Result<()> {
-    let bytes = after.unwrap_or(0) - before.unwrap_or(0);
-    let keys = i64::from(after.is_some()) - i64::from(before.is_some());
-    let sql = "UPDATE storages SET bytes = bytes + ?3, keys = keys + ?4 WHERE channel_id = ?1 AND module = ?2";
-    execute(connection, sql, params![channel, module, bytes, keys]).map(drop)
 }
 
 #[cfg(test)]
@@ -279,11 +256,13 @@ mod tests {
                 let key = "k".repeat(key.into());
                 match value {
                     Some(value) => {
-                        save_entry(&connection, CHANNEL, &counter, &key, value.as_bytes()).unwrap();
+                        let save = StorageEffect::Save { key: key.clone(), value: value.clone().into_bytes() };
+                        apply(&connection, CHANNEL, &counter, &save).unwrap();
                         model.insert(key, value.into_bytes());
                     }
                     None => {
-                        delete_entry(&connection, CHANNEL, &counter, &key).unwrap();
+                        let delete = StorageEffect::Delete { key: key.clone() };
+                        apply(&connection, CHANNEL, &counter, &delete).unwrap();
                         model.remove(&key);
                     }
                 }
