@@ -45,7 +45,7 @@ fn telemetry(criterion: &mut Criterion) {
     });
     criterion.bench_function("telemetry/a request, counted", |bencher| {
         bencher.iter(|| {
-            telemetry.note_request(Some(black_box("/api/v1/modules/{name}")), "GET", 200, at.instant.elapsed());
+            telemetry.metrics.note_request(Some(black_box("/api/v1/modules/{name}")), "GET", 200, at.instant.elapsed());
         });
     });
 }

@@ -212,7 +212,7 @@ impl App {
     fn start_exporting(&mut self, exporter: Option<Exporter>) {
         let Some(exporter) = exporter else { return };
         let telemetry = self.host.telemetry.clone();
-        let note = move |fate, traces| telemetry.note_traces(fate, traces);
+        let note = move |fate, traces| telemetry.metrics.note_traces(fate, traces);
         self.reporting.start("traces", exporter.run(note, self.stop_reporting.clone()));
     }
 

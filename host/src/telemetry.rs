@@ -10,7 +10,7 @@
 //! finds no room is lost, and counted in `status`, the metrics and the log.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use secrecy::SecretString;
 use tokio::sync::broadcast;
@@ -25,22 +25,21 @@ mod bounded;
 pub mod lines;
 pub mod listening;
 pub mod log_queue;
-mod metrics;
+pub mod metrics;
 pub mod otlp;
 pub mod reading;
 pub mod texts;
 
-use lines::{LineLevel, LinePage, LineSource, Lines, LogAdmission};
+use lines::{LineLevel, LineSource, Lines, LogAdmission};
 use listening::Listening;
 use metrics::Metrics;
 use otlp::{Exporter, OpenExporterError, Tracer};
-use reading::Reading;
 use texts::{CallText, Texts};
 
 /// Events that a slow listener may lag behind. It learns how many it missed.
 const EVENTS: usize = 1024;
 
-/// The content type of [`Telemetry::render_metrics`].
+/// The content type of [`Metrics::render`].
 pub const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// An event in the host.
@@ -67,12 +66,11 @@ impl HostEvent {
 }
 
 /// Records what happens in the host. Shared as `Arc<Telemetry>`.
-#[derive(Debug)]
 pub struct Telemetry {
     events: broadcast::Sender<Arc<HostEvent>>,
     texts: Texts,
-    lines: Lines,
-    metrics: Metrics,
+    pub lines: Lines,
+    pub metrics: Metrics,
     /// `None` if no traces are collected.
     tracer: Option<Arc<Tracer>>,
 }
@@ -157,57 +155,6 @@ impl Telemetry {
     pub fn keep_lines(&self, source: LineSource, lines: &[(LineLevel, &str)]) {
         self.lines.keep(source, lines);
         self.metrics.note_lines(lines.len() as u64, false);
-    }
-
-    /// A module's lines in some channels, or in all, numbered above `after`: the oldest first, at most `limit`.
-    pub fn list_lines(
-        &self,
-        module: &ModuleName,
-        channels: Option<&[ChannelId]>,
-        after: u64,
-        limit: usize,
-    ) -> LinePage {
-        self.lines.list(module, channels, after, limit)
-    }
-
-    /// Counts an answered HTTP request. `route` is its template (`/api/v1/modules/{name}`), never its path; `None` if
-    /// unmatched.
-    pub fn note_request(&self, route: Option<&str>, method: &str, status: u16, took: Duration) {
-        self.metrics.note_request(route, method, status, took);
-    }
-
-    /// Counts an upload by its result: `accepted`, `unchanged`, or the code of its refusal.
-    pub fn note_upload(&self, result: &'static str) {
-        self.metrics.note_upload(result);
-    }
-
-    /// Counts a module's request to the web by its outcome: `answered`, or the code of its error.
-    pub fn note_web_request(&self, outcome: &'static str) {
-        self.metrics.note_web_request(outcome);
-    }
-
-    /// Records how long an answer from the web took.
-    pub fn note_web_answer(&self, took: Duration) {
-        self.metrics.note_web_answer(took);
-    }
-
-    pub fn note_compilation(&self, took: Duration) {
-        self.metrics.note_compilation(took);
-    }
-
-    /// Records how long it took to load a compiled module from where it is kept.
-    pub fn note_load(&self, took: Duration) {
-        self.metrics.note_load(took);
-    }
-
-    /// Counts traces by their result: `sent`, or `lost`.
-    pub fn note_traces(&self, result: &'static str, traces: u64) {
-        self.metrics.note_traces(result, traces);
-    }
-
-    /// All counts in the OpenMetrics text format, together with the current `readings`.
-    pub fn render_metrics(&self, readings: Vec<Reading>) -> String {
-        self.metrics.render(readings)
     }
 }
 

@@ -59,7 +59,7 @@ async fn next_reason(events: &mut Listening<HostEvent>) -> Option<String> {
 /// The module's last log line about a fault.
 fn last_trap(house: &House, name: &str) -> String {
     let name: ModuleName = name.parse().unwrap();
-    let page = house.telemetry.list_lines(&name, None, 0, 100);
+    let page = house.telemetry.lines.list(&name, None, 0, 100);
     let last = page.lines.iter().rfind(|line| line.level == LineLevel::Trap).unwrap();
     last.text.to_string()
 }

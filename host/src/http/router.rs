@@ -78,7 +78,7 @@ async fn finish_answer(State(api): State<Arc<Api>>, request: Request, next: Next
     let mut response = next.run(request).await;
     let took = api.now().instant.saturating_duration_since(began);
     let route = route.as_ref().map(MatchedPath::as_str);
-    api.telemetry.note_request(route, method.as_str(), response.status().as_u16(), took);
+    api.telemetry.metrics.note_request(route, method.as_str(), response.status().as_u16(), took);
     debug!(%id, %method, route = route.unwrap_or("none"), status = response.status().as_u16(), "answered a request");
     let headers = response.headers_mut();
     for (name, value) in DEFAULT_HEADERS {

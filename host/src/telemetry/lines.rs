@@ -82,8 +82,9 @@ pub enum LogAdmission {
     LeftOut,
 }
 
+/// The kept lines of all modules.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub struct Lines {
     kept_lines: Mutex<KeptLines>,
 }
 
@@ -144,13 +145,8 @@ impl Lines {
         admission
     }
 
-    pub(super) fn list(
-        &self,
-        module: &ModuleName,
-        channels: Option<&[ChannelId]>,
-        after: u64,
-        limit: usize,
-    ) -> LinePage {
+    /// A module's lines in some channels, or in all, numbered above `after`: the oldest first, at most `limit`.
+    pub fn list(&self, module: &ModuleName, channels: Option<&[ChannelId]>, after: u64, limit: usize) -> LinePage {
         let kept_lines = self.lock();
         let is_asked_for =
             |key: &(ModuleName, ChannelId)| key.0 == *module && channels.is_none_or(|only| only.contains(&key.1));

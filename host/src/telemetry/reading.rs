@@ -19,37 +19,25 @@ pub struct Reading {
     /// Without the prefix `twitchy_`, and without the suffix `_total` of a count.
     pub name: &'static str,
     pub help: &'static str,
-    pub kind: ReadingKind,
-    pub values: Vec<ReadValue>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReadingKind {
-    /// Only rises; 0 at the start of the host.
-    Count,
-    Level,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct ReadValue {
-    /// Each label has a bounded set of values: no channel, no chatter, nothing that strangers choose freely.
-    pub labels: Vec<(&'static str, String)>,
-    pub value: f64,
+    /// A counter only rises, from 0 at the start of the host; else a gauge.
+    pub kind: MetricType,
+    /// By labels. Each label has a bounded set of values: no channel, no chatter, nothing that strangers choose freely.
+    pub values: Vec<(Vec<(&'static str, String)>, f64)>,
 }
 
 impl Reading {
     pub fn count(name: &'static str, help: &'static str) -> Reading {
-        Reading { name, help, kind: ReadingKind::Count, values: Vec::new() }
+        Reading { name, help, kind: MetricType::Counter, values: Vec::new() }
     }
 
     pub fn level(name: &'static str, help: &'static str) -> Reading {
-        Reading { name, help, kind: ReadingKind::Level, values: Vec::new() }
+        Reading { name, help, kind: MetricType::Gauge, values: Vec::new() }
     }
 
     #[must_use]
     pub fn with(mut self, labels: &[(&'static str, &str)], value: f64) -> Reading {
         let labels = labels.iter().map(|(key, label)| (*key, (*label).to_owned())).collect();
-        self.values.push(ReadValue { labels, value });
+        self.values.push((labels, value));
         self
     }
 }
@@ -62,16 +50,12 @@ pub(super) fn registry(readings: Vec<Reading>) -> Registry {
 
 impl Collector for Reading {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let kind = match self.kind {
-            ReadingKind::Count => MetricType::Counter,
-            ReadingKind::Level => MetricType::Gauge,
-        };
-        let mut family = encoder.encode_descriptor(self.name, self.help, None, kind)?;
-        self.values.iter().try_for_each(|ReadValue { labels, value }| {
+        let mut family = encoder.encode_descriptor(self.name, self.help, None, self.kind)?;
+        self.values.iter().try_for_each(|(labels, value)| {
             let encoder = family.encode_family(labels)?;
             match self.kind {
-                ReadingKind::Count => ConstCounter::new(*value).encode(encoder),
-                ReadingKind::Level => ConstGauge::new(*value).encode(encoder),
+                MetricType::Counter => ConstCounter::new(*value).encode(encoder),
+                _ => ConstGauge::new(*value).encode(encoder),
             }
         })
     }

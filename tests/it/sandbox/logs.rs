@@ -72,12 +72,12 @@ async fn a_guest_that_traps_in_every_call_does_not_fill_the_log_and_its_author_c
     // On a machine so slow that a minute passes meanwhile, a few more records are allowed.
     let records = records_of(channel).len();
     assert!((6..9).contains(&records), "{records}");
-    let page = fixture.world.telemetry.list_lines(&manifest.name, Some(&[channel]), 0, 100);
+    let page = fixture.world.telemetry.lines.list(&manifest.name, Some(&[channel]), 0, 100);
     let levels: Vec<_> = page.lines.iter().map(|line| line.level).collect();
     assert_eq!(levels, [LineLevel::Error, LineLevel::Trap].repeat(9));
     assert_eq!(page.lines[0].source.version, manifest.version);
     assert!(page.lines[1].text.contains("::respond"), "{:?}", page.lines[1]);
-    let elsewhere = fixture.world.telemetry.list_lines(&manifest.name, Some(&[ChannelId(4003)]), 0, 100);
+    let elsewhere = fixture.world.telemetry.lines.list(&manifest.name, Some(&[ChannelId(4003)]), 0, 100);
     assert_eq!(elsewhere.lines, []);
     fixture.answers_balance().await;
 }

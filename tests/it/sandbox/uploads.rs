@@ -45,7 +45,7 @@ async fn an_admitted_module_is_called_once_it_is_offered() {
     fixture.invoke(&admitted.manifest).await.unwrap();
     let counts = fixture.sandbox.registry_counts();
     assert_eq!(counts.compiled, 1);
-    let metrics = fixture.world.telemetry.render_metrics(Vec::new());
+    let metrics = fixture.world.telemetry.metrics.render(Vec::new());
     let told = ["compile", "load"].map(|what| format!("twitchy_module_{what}_seconds_count "));
     let told = told.map(|name| metrics.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()));
     assert_eq!(told, [Some(counts.compiled), Some(counts.loads)], "{metrics}");

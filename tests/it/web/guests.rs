@@ -64,7 +64,7 @@ async fn a_module_asks_within_its_grants_and_the_bot_lives_on() {
     let answer = text(fixture.sandbox.invoke(call(&fixture, &manifest, "fetch", &urls)).await);
     assert!(answer.starts_with("200 hello, HttpError::NotGranted(\"stranger.example.com\"), "), "{answer}");
     assert_eq!(answer.matches("HttpError::InvalidRequest").count(), 2, "{answer}");
-    let metrics = fixture.world.telemetry.render_metrics(Vec::new());
+    let metrics = fixture.world.telemetry.metrics.render(Vec::new());
     for counted in [
         "twitchy_web_requests_total{outcome=\"answered\"} 1",
         "twitchy_web_requests_total{outcome=\"not_granted\"} 1",

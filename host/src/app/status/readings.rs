@@ -171,7 +171,7 @@ mod tests {
         let refused = [("module_invalid", 2)].into();
         readings.extend(read_registry(&RegistryCounts { offered: 7, misses: 8, refused, ..RegistryCounts::default() }));
         readings.extend(read_slots(&[SlotUse { size: SizeClass::Small, used: 3, total: 200 }]));
-        let text = Telemetry::default().render_metrics(readings);
+        let text = Telemetry::default().metrics.render(readings);
         for line in [
             "twitchy_host_version{version=\"1.2.3\"} 1.0",
             "twitchy_uptime_seconds 90.0",

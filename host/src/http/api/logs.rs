@@ -90,7 +90,7 @@ async fn list_lines(
     let read_to = page.parse_cursor::<Cursor>()?.filter(|cursor| cursor.begun == begun);
     let after = read_to.map_or(0, |cursor| cursor.number);
     let LinePage { lines, cursor: number, has_more } =
-        api.telemetry.list_lines(&name, channels.as_deref(), after, page.limit);
+        api.telemetry.lines.list(&name, channels.as_deref(), after, page.limit);
     let cursor = Cursor { begun, number }.to_string();
     let items = lines.iter().map(show).collect();
     Ok(Json(LogLines { items, next_cursor: has_more.then(|| cursor.clone()), later_cursor: cursor }))

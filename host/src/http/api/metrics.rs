@@ -24,7 +24,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
 /// Calls, modules, uploads, accounts, queues and requests, in the OpenMetrics text format, or in Prometheus' older one
 /// if the header Accept prefers that. Addresses of `[http] metrics_from` need no key.
 async fn show_metrics(State(api): State<Arc<Api>>, headers: HeaderMap) -> Response {
-    let metrics = api.telemetry.render_metrics((api.readings)());
+    let metrics = api.telemetry.metrics.render((api.readings)());
     let (content_type, text) =
         if prefers_text(&headers) { (TEXT_TYPE, write_text(&metrics)) } else { (METRICS_TYPE, metrics) };
     ([(CONTENT_TYPE, content_type), (VARY, "accept")], text).into_response()

@@ -92,16 +92,16 @@ pub async fn send(run: &mut Transaction, request: WebRequest) -> Result<WebRespo
             (request_bytes(&request) + received, sent)
         }
     };
-    run.world().telemetry.note_web_request(sent.as_ref().map_or_else(|error| error.code(), |_| "answered"));
+    run.world().telemetry.metrics.note_web_request(sent.as_ref().map_or_else(|error| error.code(), |_| "answered"));
     if sent.is_ok() {
-        run.world().telemetry.note_web_answer(asked_at.elapsed());
+        run.world().telemetry.metrics.note_web_answer(asked_at.elapsed());
     }
     requests.record(Recorded { digest, bytes, sent: sent.clone() });
     sent.map_err(HostCallError::Returned)
 }
 
 fn refuse(run: &Transaction, error: SendRequestError) -> HostCallError<SendRequestError> {
-    run.world().telemetry.note_web_request(error.code());
+    run.world().telemetry.metrics.note_web_request(error.code());
     HostCallError::Returned(error)
 }
 

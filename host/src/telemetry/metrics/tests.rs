@@ -3,7 +3,7 @@ use std::time::SystemTime;
 
 use super::*;
 use crate::domain::id::{ChannelId, ChatterId, InvocationId, Origin};
-use crate::domain::report::Usage;
+use crate::domain::report::{Fault, Usage};
 
 fn report(module: &str, digest: u16, outcome: Outcome) -> Report {
     let mut bytes = [0; 32];
@@ -83,10 +83,14 @@ fn each_outcome_is_counted_apart() {
     const FAULTS: [Fault; 7] =
         [Fault::Deadline, Fault::Processor, Fault::Memory, Fault::Trap, Fault::Conflict, Fault::Busy, Fault::Host];
     let plain = [Outcome::Answered, Outcome::Duplicate, Outcome::Usage, Outcome::Refused, Outcome::Unavailable];
+    let plain_count = plain.len();
     let all = plain.into_iter().chain(FAULTS.map(Outcome::GuestFault)).chain(FAULTS.map(Outcome::OtherFault));
-    let mut indices: Vec<usize> = all.map(index_of).collect();
-    indices.sort_unstable();
-    assert_eq!(indices, (0..OUTCOMES).collect::<Vec<_>>());
+    let metrics = Metrics::new();
+    all.for_each(|outcome| metrics.note_invocation(&report("dice", 1, outcome)));
+    let text = metrics.render(Vec::new());
+    let counts = text.lines().filter(|line| line.starts_with("twitchy_invocations_total{"));
+    assert!(counts.clone().all(|line| line.ends_with(" 1")), "{text}");
+    assert_eq!(counts.count(), plain_count + 2 * FAULTS.len());
 }
 
 /// Checks the format as strictly as we need: families one after another, each described before its values; all values

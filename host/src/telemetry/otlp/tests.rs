@@ -69,7 +69,7 @@ fn start(receiver: &Receiver, headers: Option<&str>) -> (Arc<Telemetry>, Exporte
 
 fn noting(telemetry: &Arc<Telemetry>) -> impl Fn(&'static str, u64) + Send + Sync + 'static {
     let telemetry = Arc::clone(telemetry);
-    move |fate, traces| telemetry.note_traces(fate, traces)
+    move |fate, traces| telemetry.metrics.note_traces(fate, traces)
 }
 
 fn begin(telemetry: &Telemetry) -> (Trace, std::time::Instant) {
@@ -162,7 +162,7 @@ async fn an_invocation_is_one_trace_with_its_steps_below_it() {
         (path.as_str(), &headers["x-key"], &headers["x-other"]),
         ("/otlp/v1/traces", &"secret".parse().unwrap(), &"b".parse().unwrap())
     );
-    assert!(telemetry.render_metrics(Vec::new()).contains("twitchy_traces_total{result=\"sent\"} 1"));
+    assert!(telemetry.metrics.render(Vec::new()).contains("twitchy_traces_total{result=\"sent\"} 1"));
 }
 
 #[tokio::test]
@@ -186,7 +186,7 @@ async fn what_is_refused_or_finds_no_room_is_lost_and_counted() {
     let stop = CancellationToken::new();
     stop.cancel();
     exporter.run(noting(&telemetry), stop).await;
-    let text = telemetry.render_metrics(Vec::new());
+    let text = telemetry.metrics.render(Vec::new());
     let expected = format!("twitchy_traces_total{{result=\"lost\"}} {}", QUEUE + 10);
     assert!(text.lines().any(|line| line == expected), "{text}");
     assert!(!text.contains("result=\"sent\""));

@@ -95,7 +95,7 @@ pub(super) async fn upload_module(
     request: Request,
 ) -> Result<Response, ApiError> {
     let uploaded = upload(&api, &principal, request).await;
-    api.telemetry.note_upload(match &uploaded {
+    api.telemetry.metrics.note_upload(match &uploaded {
         Ok(published) if !published.transitions.is_empty() => "accepted",
         Ok(_) => "unchanged",
         Err(error) => error.refusal().code,

@@ -67,12 +67,12 @@ impl Counts {
     }
 
     pub(super) fn note_load(&self, took: Duration) {
-        self.telemetry.get().inspect(|telemetry| telemetry.note_load(took));
+        self.telemetry.get().inspect(|telemetry| telemetry.metrics.note_load(took));
         self.loads.note(took);
     }
 
     pub(super) fn note_compiled(&self, took: Duration) {
-        self.telemetry.get().inspect(|telemetry| telemetry.note_compilation(took));
+        self.telemetry.get().inspect(|telemetry| telemetry.metrics.note_compilation(took));
         self.compiled.note(took);
     }
 
