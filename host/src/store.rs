@@ -45,7 +45,7 @@ use std::time::SystemTime;
 use tokio::sync::broadcast;
 
 use self::channel::accounts::{Currency, Spending};
-use self::channel::chatters::{CHATTERS_AT_ONCE, KnownChatter};
+use self::channel::chatters::CHATTERS_AT_ONCE;
 use self::channel::outcomes::Attempt;
 use self::channel::setup::ChannelRecord;
 use self::channel::storage::{Entry, StorageState};
@@ -61,7 +61,7 @@ use crate::domain::amount::Amount;
 use crate::domain::effect::{Commit, Committed, Holder, Revision};
 use crate::domain::id::{ChannelId, ChatterId, InvocationId, Login, ModuleDigest, ModuleName};
 use crate::domain::manifest::Budget;
-use crate::domain::message::{Channel, Reply};
+use crate::domain::message::{Channel, KnownChatter, Reply};
 use crate::domain::ports::{Clock, Tenure};
 use crate::domain::tally::TallyCounts;
 
@@ -304,7 +304,8 @@ impl Store {
 
     /// Saves a tally: which chatters talked in which channel, their names, and the number of messages per channel.
     pub async fn save_tally(&self, noted: &TallyCounts, at: SystemTime) -> Result<(), StoreError> {
-        let talked = noted.iter().flat_map(|(channel, tally)| tally.chatters().map(|talked| (*channel, talked.into())));
+        let talked =
+            noted.iter().flat_map(|(channel, tally)| tally.chatters().map(|talked| (*channel, talked.clone())));
         let talked: Vec<(ChannelId, KnownChatter)> = talked.collect();
         for some in talked.chunks(CHATTERS_AT_ONCE) {
             self.database.write(|answer| Write::SaveSeen { chatters: some.to_vec(), at, answer }).await?;

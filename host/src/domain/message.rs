@@ -35,6 +35,21 @@ pub struct Chatter {
     pub badges: Vec<Badge>,
 }
 
+/// A chatter who was seen in a channel, with the names of that time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownChatter {
+    pub id: ChatterId,
+    pub login: Login,
+    pub display_name: Box<str>,
+}
+
+impl KnownChatter {
+    /// Whether this is the chatter's display name, ignoring case.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.display_name.to_lowercase() == name.to_lowercase()
+    }
+}
+
 /// The message that another one replies to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuotedMessage {

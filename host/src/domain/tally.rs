@@ -1,4 +1,4 @@
-//! Counts who has talked where and how much; all else of chat that calls no command is dropped.
+//! Notes who has talked where, and counts how much; all else of chat that calls no command is dropped.
 //!
 //! The connections count each message, under one lock per batch of lines; every few seconds the counts are taken out
 //! and saved. Chatters who are not saved yet can be looked up too, since a command may name a chatter who has only just
@@ -8,29 +8,21 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::id::{ChannelId, ChatterId, Login};
+use super::message::KnownChatter;
 
 /// Most chatters that wait to be saved. Further ones count only for their channel, and are noted when they talk again.
 const MOST_CHATTERS: usize = 16_384;
-
-/// A chatter of one channel since the last flush.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChatterCount {
-    pub id: ChatterId,
-    pub login: Login,
-    pub display_name: Box<str>,
-    pub messages: u64,
-}
 
 /// A channel since the last flush.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChannelTally {
     pub messages: u64,
     /// By login, as commands name them.
-    chatters: HashMap<Login, ChatterCount>,
+    chatters: HashMap<Login, KnownChatter>,
 }
 
 impl ChannelTally {
-    pub fn chatters(&self) -> impl Iterator<Item = &ChatterCount> {
+    pub fn chatters(&self) -> impl Iterator<Item = &KnownChatter> {
         self.chatters.values()
     }
 }
@@ -88,15 +80,14 @@ impl TallyState {
     pub fn note(&mut self, channel: ChannelId, id: ChatterId, login: &str, display_name: impl FnOnce() -> Box<str>) {
         let tally = self.waiting.entry(channel).or_default();
         tally.messages += 1;
-        // If a login changes hands within seconds, its messages count for the first chatter until the next flush.
-        if let Some(chatter) = tally.chatters.get_mut(login) {
-            chatter.messages += 1;
+        // If a login changes hands within seconds, the first chatter has it until the next flush.
+        if tally.chatters.contains_key(login) {
             return;
         }
         let Ok(login) = login.parse::<Login>() else { return };
         if self.chatters < MOST_CHATTERS {
             self.chatters += 1;
-            let talked = ChatterCount { id, login: login.clone(), display_name: display_name(), messages: 1 };
+            let talked = KnownChatter { id, login: login.clone(), display_name: display_name() };
             tally.chatters.insert(login, talked);
         }
     }
@@ -117,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_counted_by_channel_and_chatter() {
+    fn messages_are_counted_by_channel_and_chatters_are_noted() {
         let tally = Tally::default();
         note(&tally, 7, "alice");
         note(&tally, 8, "bob");
@@ -125,12 +116,7 @@ mod tests {
         let noted = tally.begin_save();
         let mut chatters: Vec<_> = noted[&SHOP].chatters().collect();
         chatters.sort_by_key(|talked| talked.id.0);
-        let alice = ChatterCount {
-            id: ChatterId(7),
-            login: "alice".parse().unwrap(),
-            display_name: "ALICE".into(),
-            messages: 2,
-        };
+        let alice = KnownChatter { id: ChatterId(7), login: "alice".parse().unwrap(), display_name: "ALICE".into() };
         assert_eq!((noted[&SHOP].messages, chatters[0], chatters.len()), (3, &alice, 2));
     }
 

@@ -5,7 +5,6 @@ use std::time::SystemTime;
 
 use tokio::sync::oneshot;
 
-use super::channel::chatters::KnownChatter;
 use super::channel::outcomes::Attempt;
 use super::error::StoreError;
 use super::host::api_keys::{ApiKey, KeyGuard, Revoked};
@@ -18,6 +17,7 @@ use crate::domain::amount::Amount;
 use crate::domain::audit::{Change, Stamp};
 use crate::domain::effect::{Commit, Committed};
 use crate::domain::id::{AccountId, ChannelId, ChatterId, Login, ModuleDigest, ModuleName};
+use crate::domain::message::KnownChatter;
 use crate::domain::ports::Epoch;
 use crate::domain::principal::{CallerId, KeyId};
 use crate::domain::used_limits::UsedLimits;

@@ -8,10 +8,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use twitchy::chat::worker::run_dispatch;
 use twitchy::config::HttpConfig;
-use twitchy::domain::message::{Event, OutgoingMessage, Reply};
+use twitchy::domain::message::{Event, KnownChatter, OutgoingMessage, Reply};
 use twitchy::domain::ports::Clock;
 use twitchy::domain::role::Role;
-use twitchy::store::channel::chatters::KnownChatter;
 use twitchy::telemetry::{HostEvent, listening};
 use twitchy::transcript::Heard;
 

@@ -25,6 +25,7 @@ use crate::domain::account::BotAccount;
 use crate::domain::amount::Amount;
 use crate::domain::audit::{Actor, Stamp};
 use crate::domain::id::{ChannelId, ChatterId, Login};
+use crate::domain::message::KnownChatter;
 use crate::domain::ports::{Credentials, FetchingToken, SystemClock};
 use crate::domain::principal::KeyScope;
 use crate::domain::role::Role;
@@ -37,7 +38,6 @@ use crate::http::shapes::key::NewKey;
 use crate::joining::JoinPolicy;
 use crate::setup::channel::ChannelSetup;
 use crate::setup::defaults::NewChannelRules;
-use crate::store::channel::chatters::KnownChatter;
 use crate::telemetry::log_queue::LostLines;
 
 /// The first balances of some chatters, so that `!balance` has something to show.

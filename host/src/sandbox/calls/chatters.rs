@@ -8,10 +8,10 @@ use super::transaction::Transaction;
 use crate::domain::id::{ChatterId, Login};
 use crate::domain::invocation::Invocation;
 use crate::domain::manifest::Capability;
+use crate::domain::message::KnownChatter;
 use crate::domain::prefix::is_invisible;
 use crate::sandbox::bindings::twitchy::command::chatters::{Host, KnownChatter as Found};
 use crate::setup::value::ID_MARK;
-use crate::store::channel::chatters::KnownChatter;
 
 /// Most characters of a display name.
 const LONGEST_NAME: usize = 25;

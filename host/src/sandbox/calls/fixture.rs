@@ -12,10 +12,10 @@ use crate::domain::effect::{Commit, Committed, Holder};
 use crate::domain::id::{ChannelId, ChatterId};
 use crate::domain::invocation::Invocation;
 use crate::domain::manifest::{Capability, Grants, Manifest, SettingKind};
+use crate::domain::message::KnownChatter;
 use crate::domain::role::Role;
 use crate::sandbox::call::Call;
 use crate::sandbox::world::World;
-use crate::store::channel::chatters::KnownChatter;
 use crate::testing::{self, at_once, chatter, command, manifest, setting};
 
 /// The broadcaster of [`SHOP`].

@@ -12,8 +12,8 @@ use crate::domain::amount::Amount;
 use crate::domain::effect::{Effect, Holder, LedgerEffect, Scope};
 use crate::domain::id::ChatterId;
 use crate::domain::manifest::Budget;
+use crate::domain::message::KnownChatter;
 use crate::sandbox::bindings::twitchy::command::types::PaymentError;
-use crate::store::channel::chatters::KnownChatter;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

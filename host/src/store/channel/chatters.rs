@@ -5,38 +5,12 @@ use std::time::SystemTime;
 use rusqlite::{Connection, Row, params};
 
 use crate::domain::id::{ChannelId, ChatterId, Login};
-use crate::domain::tally::ChatterCount;
+use crate::domain::message::KnownChatter;
 use crate::store::sqlite::columns::At;
 use crate::store::sqlite::sql::{execute, find_row, list_rows};
 
 /// Chatters per write. A command's commit behind such a write waits for no more than these.
 pub(crate) const CHATTERS_AT_ONCE: usize = 500;
-
-/// A chatter who was seen in a channel, with the names of that time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KnownChatter {
-    pub id: ChatterId,
-    pub login: Login,
-    pub display_name: Box<str>,
-}
-
-impl KnownChatter {
-    /// Whether this is the chatter's display name, ignoring case.
-    pub fn is_called(&self, name: &str) -> bool {
-        self.display_name.to_lowercase() == name.to_lowercase()
-    }
-
-    /// The indexed form of the display name; `None` if it equals the login, which is searched first.
-    fn name_key(&self) -> Option<String> {
-        Some(self.display_name.to_lowercase()).filter(|name| *name != self.login.as_str())
-    }
-}
-
-impl From<&ChatterCount> for KnownChatter {
-    fn from(talked: &ChatterCount) -> KnownChatter {
-        KnownChatter { id: talked.id, login: talked.login.clone(), display_name: talked.display_name.clone() }
-    }
-}
 
 pub(crate) fn find_by_login(
     connection: &Connection,
@@ -92,12 +66,10 @@ fn save_chatter(
          ON CONFLICT (channel_id, chatter_id) DO UPDATE
          SET login = excluded.login, display_name = excluded.display_name, seen_at = excluded.seen_at,
          name_key = excluded.name_key";
-    execute(
-        connection,
-        sql,
-        params![channel, chatter.id, chatter.login, chatter.display_name, At(at), chatter.name_key()],
-    )
-    .map(drop)
+    let KnownChatter { id, login, display_name } = chatter;
+    // The indexed form of the display name; `None` if it equals the login, which is searched first.
+    let name_key = Some(display_name.to_lowercase()).filter(|name| *name != login.as_str());
+    execute(connection, sql, params![channel, id, login, display_name, At(at), name_key]).map(drop)
 }
 
 #[cfg(test)]

@@ -40,10 +40,10 @@ mod tests {
 
     use super::*;
     use crate::domain::id::ChatterId;
+    use crate::domain::message::KnownChatter;
     use crate::domain::tally::Tally;
     use crate::domain::tally::TallyCounts;
     use crate::store::channel::chatters::CHATTERS_AT_ONCE;
-    use crate::store::channel::chatters::KnownChatter;
     use crate::store::fixture::{CHANNEL, Fixture};
     use crate::testing::login;
 

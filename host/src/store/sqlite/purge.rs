@@ -127,8 +127,8 @@ mod tests {
 
     use super::*;
     use crate::domain::effect::Holder;
+    use crate::domain::message::KnownChatter;
     use crate::domain::ports::Clock;
-    use crate::store::channel::chatters::KnownChatter;
     use crate::store::fixture::{ALICE, CHANNEL, Fixture, commit, in_memory, save, transfer};
     use crate::testing::{at_once, login};
 

@@ -13,8 +13,8 @@ async fn talk_is_counted_and_goes_no_further() {
     assert_eq!(&*bot.next_message().await.text, "!balance");
     bot.expect_no_event().await;
     let noted = bot.tally.begin_save();
-    let talked: Vec<_> = noted[&shop].chatters().map(|talked| (talked.login.as_str(), talked.messages)).collect();
-    assert_eq!(talked, [("alice", 2)], "calls are noted where they are carried out");
+    let talked: Vec<_> = noted[&shop].chatters().map(|talked| talked.login.as_str()).collect();
+    assert_eq!((talked, noted[&shop].messages), (vec!["alice"], 2), "calls are noted where they are carried out");
 }
 
 #[tokio::test(start_paused = true)]
