@@ -110,6 +110,13 @@ pub struct Change {
     pub after: Option<AuditValue>,
 }
 
+impl Change {
+    /// A change of the whole host, without its values.
+    pub fn new(action: &'static str, subject: impl Into<Box<str>>) -> Change {
+        Change { action: action.into(), channel: None, subject: subject.into(), before: None, after: None }
+    }
+}
+
 /// A state before or after a change; never a secret. Kept as data, so that a person in it can be replaced; `Display`
 /// words it for people.
 #[derive(Clone, Debug, PartialEq, Eq)]

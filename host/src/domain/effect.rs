@@ -196,12 +196,7 @@ impl Effect {
         match self {
             Effect::Presence(PresenceEffect::Want { channel, .. }) => channel.id,
             Effect::Presence(PresenceEffect::Unwant { channel }) => *channel,
-            Effect::Storage(..)
-            | Effect::Ledger(..)
-            | Effect::Setup(_)
-            | Effect::Module(..)
-            | Effect::Secret(..)
-            | Effect::History(..) => channel,
+            _ => channel,
         }
     }
 

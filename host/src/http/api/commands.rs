@@ -168,7 +168,7 @@ async fn call_and_audit(api: Arc<Api>, call: HttpCall, stamp: Stamp) -> Result<C
     };
     let stamp = Stamp { by, ..stamp };
     let after = Some(AuditValue::Text(outcome.into()));
-    let change = audit::Change { action: CALL.into(), channel: Some(channel), subject: word, before: None, after };
+    let change = audit::Change { channel: Some(channel), after, ..audit::Change::new(CALL, word) };
     if let Err(error) = api.store.host.note_change(stamp, change).await {
         error!(%error, %channel, "a call over HTTP is missing in the audit");
     }

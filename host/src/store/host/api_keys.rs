@@ -82,7 +82,7 @@ pub(crate) fn save(connection: &Connection, key: &ApiKey, stamp: &Stamp) -> rusq
     ];
     execute(connection, &insert, parameters)?;
     let after = Some(describe(key));
-    audit::record(connection, stamp, &Change { after, ..change_of(&key.id, "create-key") })
+    audit::record(connection, stamp, &Change { after, ..Change::new("create-key", key.id.as_str()) })
 }
 
 pub(crate) fn save_use(connection: &Connection, id: &KeyId, at: SystemTime) -> rusqlite::Result<()> {
@@ -99,7 +99,7 @@ pub(crate) fn revoke(connection: &Connection, id: &KeyId, guard: KeyGuard, stamp
     let key = find(connection, id)?;
     if let Some(key) = key.as_ref().filter(|_| changed > 0) {
         let before = Some(describe(key));
-        audit::record(connection, stamp, &Change { before, ..change_of(id, "revoke-key") })?;
+        audit::record(connection, stamp, &Change { before, ..Change::new("revoke-key", id.as_str()) })?;
     }
     Ok(key.map_or(Revoked::Unknown, |key| Revoked::Done(Box::new(key))))
 }
@@ -130,10 +130,6 @@ fn read_key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
         revoked_at: at(7)?,
         last_used_at: at(8)?,
     })
-}
-
-fn change_of(key: &KeyId, action: &'static str) -> Change {
-    Change { action: action.into(), channel: None, subject: key.as_str().into(), before: None, after: None }
 }
 
 fn describe(key: &ApiKey) -> AuditValue {

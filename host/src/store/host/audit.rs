@@ -244,16 +244,12 @@ mod tests {
         ]
     }
 
-    fn change(action: &'static str, subject: &str) -> Change {
-        Change { action: action.into(), channel: None, subject: subject.into(), before: None, after: None }
-    }
-
     fn text(text: &str) -> Option<AuditValue> {
         Some(AuditValue::Text(text.into()))
     }
 
     async fn note(fixture: &Fixture, stamp: Stamp, channel: Option<ChannelId>, subject: &str) {
-        let change = Change { channel, ..change("create-key", subject) };
+        let change = Change { channel, ..Change::new("create-key", subject) };
         fixture.store.host.note_change(stamp, change).await.unwrap();
     }
 
@@ -272,7 +268,7 @@ mod tests {
                 channel: Some(CHANNEL),
                 before: text(""),
                 after: text("é"),
-                ..change("change-setting", "dice/sides")
+                ..Change::new("change-setting", "dice/sides")
             };
             fixture.store.host.note_change(stamp.clone(), change.clone()).await.unwrap();
             let read = fixture.store.host.list_audit(&AuditFilter::default(), None, 1).await.unwrap();
@@ -366,7 +362,7 @@ mod tests {
     fn what_was_written_stays() {
         let connection = in_memory();
         let by = stamp(Actor::CommandLine { system_user: None }, 0);
-        record(&connection, &by, &Change { after: text("operator"), ..change("create-key", "first") }).unwrap();
+        record(&connection, &by, &Change { after: text("operator"), ..Change::new("create-key", "first") }).unwrap();
         for sql in [
             "UPDATE audit SET after = 'nothing'",
             "DELETE FROM audit",
@@ -405,14 +401,14 @@ mod tests {
         // A due purge runs after the batch, so the next write sees its result.
         let write = async |seconds| {
             for subject in ["", ""] {
-                store.host.note_change(stamp(Actor::Host, seconds), change("mute", subject)).await.unwrap();
+                store.host.note_change(stamp(Actor::Host, seconds), Change::new("mute", subject)).await.unwrap();
             }
         };
         for (action, subject) in [(CALL, "a"), ("mute", "b")] {
-            store.host.note_change(stamp(Actor::Host, 0), change(action, subject)).await.unwrap();
+            store.host.note_change(stamp(Actor::Host, 0), Change::new(action, subject)).await.unwrap();
         }
         for number in 0..2 * MOST_PURGED as u64 {
-            store.host.note_change(stamp(Actor::Host, number), change(CALL, "")).await.unwrap();
+            store.host.note_change(stamp(Actor::Host, number), Change::new(CALL, "")).await.unwrap();
         }
         fixture.clock.advance(400 * day);
         write(500).await;
@@ -437,7 +433,7 @@ mod tests {
             let days = |days: u64| Duration::from_secs(days * 24 * 3600);
             for (age, action) in [(25, CALL), (25, "mute"), (15, CALL), (15, "mute"), (5, CALL)] {
                 let stamp = Stamp { at: moment(0) - days(age), ..stamp(Actor::Host, 0) };
-                record(&connection, &stamp, &change(action, "")).unwrap();
+                record(&connection, &stamp, &Change::new(action, "")).unwrap();
             }
             let kept = AuditRetention { changes: Some(days(20)), calls: calls.map(days) };
             assert_eq!(purge(&connection, &kept, moment(0)).unwrap(), Purged::All);
@@ -452,7 +448,7 @@ mod tests {
     fn what_is_old_goes_only_behind_a_horizon_that_only_rises() {
         let connection = in_memory();
         for (second, action) in [(0, "mute"), (0, CALL), (9, CALL)] {
-            record(&connection, &stamp(Actor::Host, second), &change(action, "")).unwrap();
+            record(&connection, &stamp(Actor::Host, second), &Change::new(action, "")).unwrap();
         }
         let raise = |class: &str, second| {
             let raised = "UPDATE audit_horizons SET at = ?2 WHERE class = ?1";
@@ -473,7 +469,7 @@ mod tests {
         let fixture = Fixture::empty();
         let versions = |count| AuditValue::Narrowed(vec![("1.0.0".into(), Grants::default()); count]);
         let change =
-            Change { before: Some(versions(2)), after: Some(versions(256)), ..change("narrow-grants", "dice") };
+            Change { before: Some(versions(2)), after: Some(versions(256)), ..Change::new("narrow-grants", "dice") };
         fixture.store.host.note_change(stamp(Actor::Host, 0), change).await.unwrap();
         let read = fixture.store.host.list_audit(&AuditFilter::default(), None, 1).await.unwrap().remove(0).change;
         assert_eq!(read.before, Some(versions(2)));
@@ -485,8 +481,11 @@ mod tests {
     async fn a_long_text_is_cut_with_a_mark() {
         let fixture = Fixture::empty();
         let exact = "é".repeat(LONGEST_TEXT);
-        let longest =
-            Change { before: text(&exact), after: text(&(exact.clone() + "!")), ..change("mute", &"s".repeat(3000)) };
+        let longest = Change {
+            before: text(&exact),
+            after: text(&(exact.clone() + "!")),
+            ..Change::new("mute", "s".repeat(3000))
+        };
         fixture.store.host.note_change(stamp(Actor::Host, 0), longest).await.unwrap();
         let read = fixture.store.host.list_audit(&AuditFilter::default(), None, 1).await.unwrap().remove(0).change;
         assert_eq!((read.before, read.after), (text(&exact), text(&(exact + "…"))));

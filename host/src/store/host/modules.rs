@@ -20,7 +20,7 @@ use crate::domain::version::{Canary, UploadedModule, UploadedVersion};
 use crate::store::channel::previous_versions;
 use crate::store::json_text::Text;
 use crate::store::sqlite::columns::{At, Json};
-use crate::store::sqlite::sql::execute;
+use crate::store::sqlite::sql::{execute, list_rows};
 
 /// A change of a module's versions or of who may have them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,16 +47,11 @@ pub enum VersionChange {
 pub(crate) fn list_uploaded(connection: &Connection) -> rusqlite::Result<Vec<UploadedModule>> {
     // This transaction writes nothing: it makes both reads see one snapshot.
     let connection = connection.unchecked_transaction()?;
-    let mut modules: BTreeMap<ModuleName, UploadedModule> = connection
-        .prepare_cached("SELECT name, publisher, canary, canary_channels, was_latest FROM modules")?
-        .query_map([], read_module)?
-        .map(|module| module.map(|module| (module.name.clone(), module)))
-        .collect::<rusqlite::Result<_>>()?;
-    let mut statement = connection.prepare_cached(
-        "SELECT module, version, digest, manifest, uploaded_at, uploaded_by, withdrawn_at FROM module_versions",
-    )?;
-    for row in statement.query_map([], read_version)? {
-        let version = row?;
+    let sql = "SELECT name, publisher, canary, canary_channels, was_latest FROM modules";
+    let by_name = |row: &Row<'_>| read_module(row).map(|module| (module.name.clone(), module));
+    let mut modules: BTreeMap<ModuleName, UploadedModule> = list_rows(&connection, sql, [], by_name)?;
+    let sql = "SELECT module, version, digest, manifest, uploaded_at, uploaded_by, withdrawn_at FROM module_versions";
+    for version in list_rows::<UploadedVersion, Vec<_>>(&connection, sql, [], read_version)? {
         if let Some(module) = modules.get_mut(&version.manifest.name) {
             module.versions.push(version);
         }
@@ -121,7 +116,8 @@ fn apply(connection: &Connection, module: &ModuleName, change: &VersionChange, s
             execute(connection, sql, parameters)?;
             begun_uploads::end(connection, manifest.digest)?;
             let after = Some(AuditValue::Published(manifest.digest));
-            record(connection, stamp, "publish-version", format!("{module}/{}", manifest.version), None, after)
+            let subject = format!("{module}/{}", manifest.version);
+            audit::record(connection, stamp, &Change { after, ..Change::new("publish-version", subject) })
         }
         VersionChange::Withdraw { version } => save_withdrawn(connection, module, version, true, stamp),
         VersionChange::Restore { version } => save_withdrawn(connection, module, version, false, stamp),
@@ -144,7 +140,7 @@ fn save_withdrawn(
     execute(connection, sql, params![module, Text(version), is_withdrawn.then_some(At(stamp.at))])?;
     let action = if is_withdrawn { "withdraw-version" } else { "restore-version" };
     let [before, after] = [!is_withdrawn, is_withdrawn].map(|is_withdrawn| Some(AuditValue::Withdrawn(is_withdrawn)));
-    record(connection, stamp, action, format!("{module}/{version}"), before, after)
+    audit::record(connection, stamp, &Change { before, after, ..Change::new(action, format!("{module}/{version}")) })
 }
 
 fn save_canary(
@@ -161,19 +157,7 @@ fn save_canary(
     let sql = "UPDATE modules SET canary = ?2, canary_channels = ?3 WHERE name = ?1";
     execute(connection, sql, params![module, version, channels])?;
     let (before, after) = (before.map(AuditValue::Canary), canary.cloned().map(AuditValue::Canary));
-    record(connection, stamp, "set-canary", module.to_string(), before, after)
-}
-
-fn record(
-    connection: &Connection,
-    stamp: &Stamp,
-    action: &'static str,
-    subject: String,
-    before: Option<AuditValue>,
-    after: Option<AuditValue>,
-) -> rusqlite::Result<()> {
-    let change = Change { action: action.into(), channel: None, subject: subject.into(), before, after };
-    audit::record(connection, stamp, &change)
+    audit::record(connection, stamp, &Change { before, after, ..Change::new("set-canary", module.as_str()) })
 }
 
 #[cfg(test)]

@@ -67,16 +67,11 @@ pub(crate) type ChannelRef<'a> = (Option<&'a Login>, Option<ChannelId>);
 
 /// The channel that an effect wants or no longer wants.
 pub(crate) fn find_channel(effect: &Effect) -> Option<ChannelRef<'_>> {
-    match effect {
-        Effect::Presence(PresenceEffect::Want { channel, .. }) => Some((Some(&channel.login), Some(channel.id))),
-        Effect::Presence(PresenceEffect::Unwant { channel }) => Some((None, Some(*channel))),
-        Effect::Storage(..)
-        | Effect::Ledger(..)
-        | Effect::Setup(_)
-        | Effect::Module(..)
-        | Effect::Secret(..)
-        | Effect::History(..) => None,
-    }
+    let Effect::Presence(effect) = effect else { return None };
+    Some(match effect {
+        PresenceEffect::Want { channel, .. } => (Some(&channel.login), Some(channel.id)),
+        PresenceEffect::Unwant { channel } => (None, Some(*channel)),
+    })
 }
 
 /// The logins of the accounts that the rows of these channels name.
@@ -110,8 +105,8 @@ pub(crate) fn save_channel_id(
     // A new channel is covered by the seed's own line. This channel was known: it has another login now, or was left.
     if before.is_some() {
         let after = find_presence(connection, channel.id)?;
-        let (action, subject) = ("rename-channel".into(), login.as_str().into());
-        let change = Change { action, channel: Some(channel.id), subject, before, after };
+        let renamed = Change::new("rename-channel", login.as_str());
+        let change = Change { channel: Some(channel.id), before, after, ..renamed };
         audit::record(connection, &by_host(at), &change)?;
     }
     scopes::raise_revision(connection, &Scope::Setup { channel: channel.id })?;
@@ -165,8 +160,8 @@ pub(crate) fn save_seed(
     if changed > 0 {
         let (channel, before) = before.unzip();
         let (before, after) = (before.map(AuditValue::Account), Some(AuditValue::Account(account.clone())));
-        let (action, subject) = ("seed-channel".into(), login.as_str().into());
-        let change = Change { action, channel: channel.flatten(), subject, before, after };
+        let seeded = Change::new("seed-channel", login.as_str());
+        let change = Change { channel: channel.flatten(), before, after, ..seeded };
         audit::record(connection, &by_host(at), &change)?;
     }
     Ok(changed > 0)
