@@ -134,30 +134,15 @@ pub struct Caps {
 }
 
 impl Caps {
-    pub const fn nothing() -> Caps {
-        Caps { per_invocation: Some(Amount::ZERO), per_chatter: Some(Amount::ZERO), per_day: Some(Amount::ZERO) }
-    }
-
     pub const fn unlimited() -> Caps {
         Caps { per_invocation: None, per_chatter: None, per_day: None }
     }
 
     /// Whether at least one cap is higher than the same cap of `others`.
     pub fn allow_more_than(&self, others: &Caps) -> bool {
-        let pairs = [
-            (self.per_invocation, others.per_invocation),
-            (self.per_chatter, others.per_chatter),
-            (self.per_day, others.per_day),
-        ];
-        pairs.into_iter().any(|(ours, theirs)| match (ours, theirs) {
-            (_, None) => false,
-            (None, Some(_)) => true,
-            (Some(ours), Some(theirs)) => ours > theirs,
-        })
+        self.lowest(others) != *self
     }
-}
 
-impl Caps {
     /// The lower of both caps, for each.
     #[must_use]
     pub fn lowest(&self, others: &Caps) -> Caps {
@@ -172,7 +157,7 @@ impl Caps {
 
 impl Default for Caps {
     fn default() -> Caps {
-        Caps::nothing()
+        Caps { per_invocation: Some(Amount::ZERO), per_chatter: Some(Amount::ZERO), per_day: Some(Amount::ZERO) }
     }
 }
 

@@ -291,12 +291,12 @@ fn caps_on_what_a_module_pays_out_are_the_operators_and_on_payments_the_creators
         let capabilities = vec![Capability::Payments, Capability::Treasury];
         ModuleChange { grants: Some(Grants { capabilities, payments, treasury, http_hosts: Vec::new() }), ..on() }
     };
-    let five = Caps { per_day: Some("5".parse().unwrap()), ..Caps::nothing() };
-    let on = after(&shop, Powers::Operator, &with(Caps::nothing(), five));
+    let five = Caps { per_day: Some("5".parse().unwrap()), ..Caps::default() };
+    let on = after(&shop, Powers::Operator, &with(Caps::default(), five));
     let more = with(Caps::unlimited(), Caps::unlimited());
     assert_eq!(refused(&on, Powers::Creator, &more), "only the operator grants higher caps on treasury");
     after(&on, Powers::Creator, &with(Caps::unlimited(), five));
-    after(&on, Powers::Creator, &with(five, Caps::nothing()));
+    after(&on, Powers::Creator, &with(five, Caps::default()));
 }
 
 /// A second version of `dice`, with fewer words: consent to it is no consent to the first version.

@@ -83,7 +83,7 @@ mod tests {
             capabilities: vec![Capability::Treasury, Capability::Storage],
             http_hosts: vec!["api.example.com".to_owned()],
             payments: Caps { per_invocation: Some("2.50".parse().unwrap()), ..Caps::unlimited() },
-            treasury: Caps { per_chatter: None, ..Caps::nothing() },
+            treasury: Caps { per_chatter: None, ..Caps::default() },
         };
         let accept = |grants: &Grants| {
             vec![Effect::Module(name("dice"), ModuleEffect::AcceptVersion { digest: one, grants: grants.clone() })]
