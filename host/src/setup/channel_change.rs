@@ -63,7 +63,7 @@ pub fn check_channel_change(
         };
         let (module, command) = (target.module.manifest.name.as_str(), &target.command.name);
         for (command_key, value) in terms {
-            let field = command_key.suffix().replace('-', "_");
+            let field = command_key.as_str().replace('-', "_");
             add(&format!("commands.{word}.{field}"), check_setting(setup, by, module, &command_key.of(command), value));
         }
     }

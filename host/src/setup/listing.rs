@@ -98,7 +98,7 @@ fn settings_of(module: &ModuleSetup) -> Vec<SettingLine> {
         key: setting.key.clone(),
         value: match setting.kind {
             SettingKind::Secret => String::new(),
-            SettingKind::Boolean => show_switch(module.value_of(setting)),
+            SettingKind::Boolean => if module.value_of(setting) == "true" { "on" } else { "off" }.to_owned(),
             _ => module.value_of(setting).to_owned(),
         },
         summary: setting.summary.clone(),
@@ -118,10 +118,6 @@ fn settings_of(module: &ModuleSetup) -> Vec<SettingLine> {
 }
 
 /// As people type it.
-fn show_switch(value: &str) -> String {
-    if value == "true" { "on" } else { "off" }.to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

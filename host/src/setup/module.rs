@@ -104,9 +104,8 @@ impl ModuleSetup {
     pub(super) fn find_command_key(&self, key: &str) -> Option<(&Arc<Command>, CommandKey)> {
         // A claimed word may contain a dot, so the last dot separates the property.
         let (name, suffix) = key.rsplit_once('.')?;
-        let command_key = CommandKey::ALL.into_iter().find(|command_key| command_key.suffix() == suffix)?;
         let command = self.commands().find(|command| &*command.name == name)?;
-        Some((command, command_key))
+        Some((command, suffix.parse().ok()?))
     }
 
     /// The words that call `command`, as [`ModuleSetup::with_overrides`] made it, the one to show first: its name and

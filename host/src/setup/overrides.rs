@@ -6,18 +6,20 @@ use std::time::Duration;
 
 use super::word::{LONGEST_COOLDOWN, check_text_of_word};
 use crate::domain::manifest::Command;
+use crate::domain::named::named;
 use crate::domain::role::Role;
 use crate::domain::span::{parse_span, show_span};
 
-/// The properties of a command that a creator may override.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum CommandKey {
-    Role,
-    Cooldown,
-    ChatterCooldown,
-    /// All words that call the command here, with or without its declared name. Thus two modules that claim the same
-    /// word can both be on.
-    Aliases,
+named! {
+    /// The properties of a command that a creator may override, with the endings of their keys.
+    pub enum CommandKey, ParseCommandKeyError "a command has a role, a cooldown, a chatter-cooldown and aliases" {
+        Role "role",
+        Cooldown "cooldown",
+        ChatterCooldown "chatter-cooldown",
+        /// All words that call the command here, with or without its declared name. Thus two modules that claim the same
+        /// word can both be on.
+        Aliases "aliases",
+    }
 }
 
 /// Values set for one command, as `!settings set` takes them: `vip`, `1m30s`. Omitted values stay unchanged, or are the
@@ -28,21 +30,9 @@ pub type CommandTerms = BTreeMap<CommandKey, String>;
 const MOST_WORDS: usize = 9;
 
 impl CommandKey {
-    pub const ALL: [CommandKey; 4] =
-        [CommandKey::Role, CommandKey::Cooldown, CommandKey::ChatterCooldown, CommandKey::Aliases];
-
     /// The terms from optional values, given in the order of [`CommandKey::ALL`].
     pub fn collect_terms(values: [Option<String>; 4]) -> CommandTerms {
         CommandKey::ALL.into_iter().zip(values).filter_map(|(key, value)| Some((key, value?))).collect()
-    }
-
-    pub(super) fn suffix(self) -> &'static str {
-        match self {
-            CommandKey::Role => "role",
-            CommandKey::Cooldown => "cooldown",
-            CommandKey::ChatterCooldown => "chatter-cooldown",
-            CommandKey::Aliases => "aliases",
-        }
     }
 
     pub(super) fn summary(self) -> &'static str {
@@ -56,7 +46,7 @@ impl CommandKey {
 
     /// The settings key of this property for the command `name`.
     pub(super) fn of(self, name: &str) -> String {
-        format!("{name}.{}", self.suffix())
+        format!("{name}.{self}")
     }
 
     /// This property of `command`, as text.
