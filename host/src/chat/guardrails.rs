@@ -2,27 +2,33 @@
 //! breaking. Each guardrail has a lock of its own.
 
 mod cooldowns;
-mod duplicates;
 mod fuses;
 
+use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
+
+use lru::LruCache;
 
 use crate::config::FuseConfig;
 use crate::domain::id::{ChannelId, MessageId, ModuleDigest};
 use crate::domain::invocation::Called;
 
 use cooldowns::Cooldowns;
-use duplicates::Duplicates;
 use fuses::Fuses;
 
 pub(super) use self::cooldowns::{Attempt, StartedCooldowns};
 pub(super) use self::fuses::{Blown, GuestFault, pause_after};
 
+/// If Twitch repeats a message, it does so within seconds. Only calls are kept, so this covers minutes on the busiest
+/// host. The store recognises older ones: its unique key makes a repeated change no change.
+const IDS_KEPT: NonZeroUsize = NonZeroUsize::new(4096).expect("4096 is not zero");
+
 #[derive(Debug)]
 pub(super) struct Guardrails {
     rules: FuseConfig,
-    duplicates: Mutex<Duplicates>,
+    /// The ids of the latest calls.
+    duplicates: Mutex<LruCache<MessageId, ()>>,
     cooldowns: Mutex<Cooldowns>,
     fuses: Mutex<Fuses>,
 }
@@ -48,7 +54,7 @@ pub(super) enum HeldBack {
 impl Guardrails {
     pub(super) fn new(rules: FuseConfig) -> Guardrails {
         Guardrails {
-            duplicates: Mutex::default(),
+            duplicates: Mutex::new(LruCache::new(IDS_KEPT)),
             cooldowns: Mutex::default(),
             fuses: Mutex::new(Fuses::new(rules.clone())),
             rules,
@@ -62,7 +68,7 @@ impl Guardrails {
 
     /// Whether a call with this message id was seen before. Remembers it.
     pub(super) fn is_repeated(&self, id: &MessageId) -> bool {
-        lock(&self.duplicates).is_repeated(id)
+        lock(&self.duplicates).put(id.clone(), ()).is_some()
     }
 
     /// Starts the call's cooldowns, which only commands have. Only commands and messages are ignored for their chatter.
@@ -132,6 +138,19 @@ mod tests {
             chatter_cooldown: MINUTE,
         };
         GuardedCall { called, attempt, module: MODULE, is_never_ignored: false, is_dry_run: false }
+    }
+
+    #[test]
+    fn an_id_is_new_once_and_the_oldest_is_forgotten() {
+        let guardrails = Guardrails::new(FuseConfig::default());
+        let id = |number: usize| MessageId(number.to_string().into());
+        assert!(!guardrails.is_repeated(&id(0)));
+        assert!(guardrails.is_repeated(&id(0)));
+        for number in 1..=IDS_KEPT.get() {
+            assert!(!guardrails.is_repeated(&id(number)));
+        }
+        assert!(guardrails.is_repeated(&id(1)));
+        assert!(!guardrails.is_repeated(&id(0)));
     }
 
     #[test]

@@ -4,7 +4,6 @@
 mod throttle;
 pub(super) mod wording;
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::domain::id::{ChannelId, ModuleDigest};
@@ -22,17 +21,17 @@ const NOTICE_EVERY: Duration = Duration::from_secs(60 * 60);
 #[derive(Debug)]
 pub(super) struct Notices {
     /// By module. The key has no module if the host was at fault, because that is the same fault for all modules.
-    apologies: Mutex<Throttle<(ChannelId, Option<ModuleDigest>)>>,
-    warnings: Mutex<Throttle<(ChannelId, ModuleDigest, Fault)>>,
-    notices: Mutex<Throttle<ChannelId>>,
+    apologies: Throttle<(ChannelId, Option<ModuleDigest>)>,
+    warnings: Throttle<(ChannelId, ModuleDigest, Fault)>,
+    notices: Throttle<ChannelId>,
 }
 
 impl Notices {
     pub(super) fn new() -> Notices {
         Notices {
-            apologies: Mutex::new(Throttle::new(APOLOGY_EVERY)),
-            warnings: Mutex::new(Throttle::new(APOLOGY_EVERY)),
-            notices: Mutex::new(Throttle::new(NOTICE_EVERY)),
+            apologies: Throttle::new(APOLOGY_EVERY),
+            warnings: Throttle::new(APOLOGY_EVERY),
+            notices: Throttle::new(NOTICE_EVERY),
         }
     }
 
@@ -45,20 +44,16 @@ impl Notices {
         now: Instant,
     ) -> Option<String> {
         let module = (blame == Blame::Guest).then_some(module);
-        try_take(&self.apologies, (channel, module), now).then(|| wording::apologise(blame))
+        self.apologies.try_take((channel, module), now).then(|| wording::apologise(blame))
     }
 
     /// Whether to log a warning about a module's fault now.
     pub(super) fn may_warn(&self, channel: ChannelId, module: ModuleDigest, fault: Fault, now: Instant) -> bool {
-        try_take(&self.warnings, (channel, module, fault), now)
+        self.warnings.try_take((channel, module, fault), now)
     }
 
     /// Whether to announce in the channel now that a module was switched off.
     pub(super) fn may_announce(&self, channel: ChannelId, now: Instant) -> bool {
-        try_take(&self.notices, channel, now)
+        self.notices.try_take(channel, now)
     }
-}
-
-fn try_take<K: std::hash::Hash + Eq>(said: &Mutex<Throttle<K>>, key: K, now: Instant) -> bool {
-    said.lock().unwrap_or_else(PoisonError::into_inner).try_take(key, now)
 }
