@@ -105,39 +105,6 @@ impl Accounts {
         Ok(())
     }
 
-    /// Stops an account, after a bounded time in which it sends the messages that wait. Returns what it used of
-    /// Twitch's limits; `None` if there is no such account.
-    #[cfg_attr(
-        not(feature = "testing"),
-        expect(dead_code, reason = "accounts are paused and removed by the API that comes with log-ins")
-    )]
-    pub async fn remove(&self, account: &BotAccount) -> Option<UsedLimits> {
-        let mut removed = self.find(account)?;
-        self.listed.send_modify(|known| *known = known.iter().filter(|other| !other.is(account)).cloned().collect());
-        removed.stop.cancel();
-        // The sender is gone: the account's task ended before it could report `Stopped`.
-        let state = removed.states.wait_for(|state| state.phase == Phase::Stopped).await.ok()?;
-        Some(state.used)
-    }
-
-    /// Disconnects the account until `resume`: it joins and sends nothing, and waiting messages become stale. Returns
-    /// false if there is no such account.
-    #[cfg_attr(
-        not(feature = "testing"),
-        expect(dead_code, reason = "accounts are paused and removed by the API that comes with log-ins")
-    )]
-    pub fn pause(&self, account: &BotAccount) -> bool {
-        self.find(account).map(|account| account.pause.send_replace(true)).is_some()
-    }
-
-    #[cfg_attr(
-        not(feature = "testing"),
-        expect(dead_code, reason = "accounts are paused and removed by the API that comes with log-ins")
-    )]
-    pub fn resume(&self, account: &BotAccount) -> bool {
-        self.find(account).map(|account| account.pause.send_replace(false)).is_some()
-    }
-
     /// The inbox of an account's outbox; `None` for an account that never logged in, because its id is unknown. When
     /// Twitch renames an account, two logins may have one id: the one that is online wins.
     pub fn outbox(&self, account: AccountId) -> Option<mpsc::Sender<OutgoingMessage>> {
@@ -186,6 +153,33 @@ impl Accounts {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+    }
+}
+
+#[cfg_attr(
+    not(feature = "testing"),
+    expect(dead_code, reason = "accounts are paused and removed by the API that comes with log-ins")
+)]
+impl Accounts {
+    /// Stops an account, after a bounded time in which it sends the messages that wait. Returns what it used of
+    /// Twitch's limits; `None` if there is no such account.
+    pub async fn remove(&self, account: &BotAccount) -> Option<UsedLimits> {
+        let mut removed = self.find(account)?;
+        self.listed.send_modify(|known| *known = known.iter().filter(|other| !other.is(account)).cloned().collect());
+        removed.stop.cancel();
+        // The sender is gone: the account's task ended before it could report `Stopped`.
+        let state = removed.states.wait_for(|state| state.phase == Phase::Stopped).await.ok()?;
+        Some(state.used)
+    }
+
+    /// Disconnects the account until `resume`: it joins and sends nothing, and waiting messages become stale. Returns
+    /// false if there is no such account.
+    pub fn pause(&self, account: &BotAccount) -> bool {
+        self.find(account).map(|account| account.pause.send_replace(true)).is_some()
+    }
+
+    pub fn resume(&self, account: &BotAccount) -> bool {
+        self.find(account).map(|account| account.pause.send_replace(false)).is_some()
     }
 }
 
