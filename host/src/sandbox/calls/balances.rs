@@ -1,7 +1,7 @@
 //! Capability `balances`: reads what chatters own. Waits for the network if an outside provider keeps the balances.
 
 use super::chatters::{Reference, resolve};
-use super::error::{HostCallError, split};
+use super::error::{ContractError, HostCallError, split};
 use super::run::Run;
 use super::transaction::Transaction;
 use crate::balances::provider;
@@ -32,11 +32,7 @@ impl From<provider::Balance> for Balance {
     }
 }
 
-impl From<BalanceError> for HostCallError<BalanceError> {
-    fn from(error: BalanceError) -> Self {
-        HostCallError::Returned(error)
-    }
-}
+impl ContractError for BalanceError {}
 
 impl From<provider::FindBalanceError> for HostCallError<BalanceError> {
     fn from(error: provider::FindBalanceError) -> Self {

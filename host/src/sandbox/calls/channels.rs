@@ -1,6 +1,6 @@
 //! Capability `channels`: asks the bot to join the invoking chatter's own channel, or to leave it.
 
-use super::error::{EndRun, HostCallError, NOT_PROVEN, split};
+use super::error::{ContractError, EndRun, HostCallError, NOT_PROVEN, split};
 use super::run::Run;
 use super::transaction::Transaction;
 use crate::domain::effect::{Effect, PresenceEffect, Scope};
@@ -18,11 +18,7 @@ impl Host for Run {
     }
 }
 
-impl From<JoinError> for HostCallError<JoinError> {
-    fn from(error: JoinError) -> Self {
-        HostCallError::Returned(error)
-    }
-}
+impl ContractError for JoinError {}
 
 impl From<joining::JoinError> for HostCallError<JoinError> {
     fn from(error: joining::JoinError) -> Self {
@@ -73,12 +69,7 @@ async fn presence(run: &mut Transaction) -> Result<Presence, EndRun> {
     let own = run.effects().iter().rev().find_map(|effect| match effect {
         Effect::Presence(PresenceEffect::Want { .. }) => Some(true),
         Effect::Presence(PresenceEffect::Unwant { .. }) => Some(false),
-        Effect::Storage(..)
-        | Effect::Ledger(..)
-        | Effect::Setup(_)
-        | Effect::Module(..)
-        | Effect::Secret(..)
-        | Effect::History(..) => None,
+        _ => None,
     });
     Ok(Presence { is_wanted: own.unwrap_or(committed.is_wanted), ..committed })
 }

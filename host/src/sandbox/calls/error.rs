@@ -44,6 +44,15 @@ pub enum HostCallError<E> {
     EndsRun(EndRun),
 }
 
+/// An error type of the contract.
+pub trait ContractError {}
+
+impl<E: ContractError> From<E> for HostCallError<E> {
+    fn from(error: E) -> Self {
+        HostCallError::Returned(error)
+    }
+}
+
 impl<E> From<EndRun> for HostCallError<E> {
     fn from(end: EndRun) -> Self {
         HostCallError::EndsRun(end)

@@ -59,15 +59,13 @@ impl From<SendRequestError> for HttpError {
 
 /// Sends a request, or returns the response that an earlier run of this invocation recorded in the same place.
 pub async fn send(run: &mut Transaction, request: WebRequest) -> Result<WebResponse, HostCallError<SendRequestError>> {
-    let requests = Arc::clone(&run.requests().all);
+    let requests = Arc::clone(run.requests());
     if requests.is_dry {
         return Err(refuse(run, SendRequestError::NotSent));
     }
-    let (place, digest) = (run.requests().asked, digest(&request));
-    if place >= run.world().web.config().requests {
-        return Err(refuse(run, SendRequestError::OverBudget));
-    }
-    run.requests().asked += 1;
+    let most = run.world().web.config().requests;
+    let Some(place) = run.next_request(most) else { return Err(refuse(run, SendRequestError::OverBudget)) };
+    let digest = digest(&request);
     if let Some(recorded) = requests.find(place) {
         // A different request would have to be sent although the recorded one already was.
         let is_same = recorded.digest == digest;

@@ -124,8 +124,12 @@ fn take(bench: &Fixture, run: &mut Transaction, step: &Step) -> Result<String, E
         }
         Step::Transfer(to, amount) => seen(at_once(payments::transfer(run, CHATTERS[to].0, &amount.to_string()))),
         Step::Charge(amount) => seen(at_once(payments::charge(run, &amount.to_string()))),
-        Step::Pay(to, amount) => seen(at_once(treasury::pay(run, CHATTERS[to].0, &amount.to_string()))),
-        Step::Award(to, amount) => seen(at_once(treasury::award(run, CHATTERS[to].0, &amount.to_string()))),
+        Step::Pay(to, amount) => {
+            seen(at_once(treasury::pay_out(run, Holder::Till, CHATTERS[to].0, &amount.to_string())))
+        }
+        Step::Award(to, amount) => {
+            seen(at_once(treasury::pay_out(run, Holder::Mint, CHATTERS[to].0, &amount.to_string())))
+        }
         Step::Balance(who) => seen(bench.wait(balances::find(run, CHATTERS[who].0)).map(|all| all[0].amount)),
         Step::Prefix(prefix) => seen(settings::set_prefix(run, prefix)),
         Step::Sides(sides) => seen(at_once(settings::change_setting(run, "bank", "sides", &sides.to_string()))),

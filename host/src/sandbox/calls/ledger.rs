@@ -5,7 +5,7 @@ pub(super) mod overlay;
 use std::time::Duration;
 
 use super::chatters::{Reference, resolve};
-use super::error::{EndRun, HostCallError};
+use super::error::{ContractError, EndRun, HostCallError};
 use super::transaction::Transaction;
 use crate::balances::payment::{CheckPaymentError, Moved, check_caps, parse_payment};
 use crate::domain::amount::Amount;
@@ -21,11 +21,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) type Paid = Result<Amount, Refusal>;
 pub(super) type Refusal = HostCallError<PaymentError>;
 
-impl From<PaymentError> for Refusal {
-    fn from(error: PaymentError) -> Self {
-        HostCallError::Returned(error)
-    }
-}
+impl ContractError for PaymentError {}
 
 impl From<CheckPaymentError> for Refusal {
     fn from(error: CheckPaymentError) -> Self {
@@ -186,7 +182,7 @@ mod tests {
     fn spend(run: &mut Transaction, budget: Budget, text: &str) -> Paid {
         match budget {
             Budget::Payments => at_once(transfer(run, "carol", text)),
-            Budget::Treasury => at_once(treasury::award(run, "carol", text)),
+            Budget::Treasury => at_once(treasury::pay_out(run, Holder::Mint, "carol", text)),
         }
     }
 
@@ -205,9 +201,9 @@ mod tests {
         assert_eq!(error_of(at_once(transfer(&mut run, "carol", "41"))), PaymentError::NotEnough);
         assert_eq!(at_once(charge(&mut run, "40")).unwrap(), Amount::ZERO);
         // Carol is paid from the charge of 40 just now; then the till is empty.
-        assert_eq!(at_once(treasury::pay(&mut run, "carol", "40")).unwrap(), amount("140"));
-        assert_eq!(error_of(at_once(treasury::pay(&mut run, "carol", "1"))), PaymentError::NotEnough);
-        assert_eq!(at_once(treasury::award(&mut run, "bob", "5")).unwrap(), amount("165"));
+        assert_eq!(at_once(treasury::pay_out(&mut run, Holder::Till, "carol", "40")).unwrap(), amount("140"));
+        assert_eq!(error_of(at_once(treasury::pay_out(&mut run, Holder::Till, "carol", "1"))), PaymentError::NotEnough);
+        assert_eq!(at_once(treasury::pay_out(&mut run, Holder::Mint, "bob", "5")).unwrap(), amount("165"));
         assert_eq!(bench.commit(run), Committed::Done);
         assert_eq!([bench.balance(1), bench.balance(2), bench.balance(3)], ["0", "165", "140"]);
         assert_eq!([bench.held_by(Holder::Till), bench.held_by(Holder::Mint)], ["0", "-305"]);
@@ -221,7 +217,7 @@ mod tests {
             assert_eq!(error_of(at_once(transfer(&mut run, "bob", text))), PaymentError::InvalidAmount, "{text:?}");
             assert_eq!(error_of(at_once(charge(&mut run, text))), PaymentError::InvalidAmount, "{text:?}");
             assert_eq!(
-                error_of(at_once(treasury::award(&mut run, "bob", text))),
+                error_of(at_once(treasury::pay_out(&mut run, Holder::Mint, "bob", text))),
                 PaymentError::InvalidAmount,
                 "{text:?}"
             );
@@ -290,12 +286,15 @@ mod tests {
         let bench = bench();
         let mut run = bench.run("alice", "@bob @carol");
         assert_eq!(
-            error_of(at_once(treasury::award(&mut run, "bob", &i64::MAX.to_string()))),
+            error_of(at_once(treasury::pay_out(&mut run, Holder::Mint, "bob", &i64::MAX.to_string()))),
             PaymentError::InvalidAmount
         );
         // Three chatters have 100 each, and the mint can owe 2^63 in all.
-        at_once(treasury::award(&mut run, "bob", &(i64::MAX - 299).to_string())).unwrap();
-        assert_eq!(error_of(at_once(treasury::award(&mut run, "carol", "1"))), PaymentError::InvalidAmount);
+        at_once(treasury::pay_out(&mut run, Holder::Mint, "bob", &(i64::MAX - 299).to_string())).unwrap();
+        assert_eq!(
+            error_of(at_once(treasury::pay_out(&mut run, Holder::Mint, "carol", "1"))),
+            PaymentError::InvalidAmount
+        );
         at_once(transfer(&mut run, "bob", "100")).unwrap();
         assert_eq!(bench.commit(run), Committed::Done);
         let mut run = bench.run("carol", "@bob");
@@ -319,15 +318,15 @@ mod tests {
         let most = (i64::MAX - 1000).to_string();
         let begin = || bench.begin_with(bench.invocation("alice", "@alice"), grants.clone());
         let mut first = begin();
-        at_once(treasury::award(&mut first, "alice", &most)).unwrap();
+        at_once(treasury::pay_out(&mut first, Holder::Mint, "alice", &most)).unwrap();
         assert_eq!(bench.commit(first), Committed::Done);
         for _ in 0..3 {
             let mut round = begin();
             at_once(charge(&mut round, &most)).unwrap();
-            at_once(treasury::pay(&mut round, "alice", &most)).unwrap();
+            at_once(treasury::pay_out(&mut round, Holder::Till, "alice", &most)).unwrap();
             assert_eq!(bench.commit(round), Committed::Done);
         }
-        assert!(at_once(treasury::award(&mut begin(), "alice", "1")).is_ok());
+        assert!(at_once(treasury::pay_out(&mut begin(), Holder::Mint, "alice", "1")).is_ok());
     }
 
     #[test]
@@ -361,9 +360,12 @@ mod tests {
     #[test]
     fn a_treasury_pays_the_caller() {
         let bench = bench();
-        assert_eq!(at_once(treasury::award(&mut bench.run("alice", ""), "alice", "1")).unwrap(), amount("101"));
         assert_eq!(
-            why_not(at_once(treasury::award(&mut bench.run("alice", ""), "bob", "1"))),
+            at_once(treasury::pay_out(&mut bench.run("alice", ""), Holder::Mint, "alice", "1")).unwrap(),
+            amount("101")
+        );
+        assert_eq!(
+            why_not(at_once(treasury::pay_out(&mut bench.run("alice", ""), Holder::Mint, "bob", "1"))),
             "bob is not named in the message"
         );
     }
@@ -378,8 +380,8 @@ mod tests {
             for answer in [
                 at_once(transfer(&mut run, "bob", "1")),
                 at_once(charge(&mut run, "1")),
-                at_once(treasury::pay(&mut run, "bob", "1")),
-                at_once(treasury::award(&mut run, "bob", "1")),
+                at_once(treasury::pay_out(&mut run, Holder::Till, "bob", "1")),
+                at_once(treasury::pay_out(&mut run, Holder::Mint, "bob", "1")),
             ] {
                 assert_eq!(why_not(answer), "nobody asked for this payment");
             }
@@ -398,7 +400,7 @@ mod tests {
             [refused(), refused()]
         );
         assert!(
-            at_once(treasury::award(&mut run, "bob", "5")).is_ok(),
+            at_once(treasury::pay_out(&mut run, Holder::Mint, "bob", "5")).is_ok(),
             "what the channel pays out is its roles' to decide"
         );
         assert_eq!(bench.commit(run), Committed::Done);
@@ -413,7 +415,7 @@ mod tests {
         at_once(settings::change_setting(&mut change, "bank", "bank.role", "vip")).unwrap();
         assert_eq!(bench.commit(change), Committed::Done);
         assert_eq!(why_not(at_once(transfer(&mut late, "bob", "1"))), "this command is not yours to use");
-        assert!(at_once(treasury::award(&mut bench.run("shop", "@bob"), "bob", "1")).is_ok());
+        assert!(at_once(treasury::pay_out(&mut bench.run("shop", "@bob"), Holder::Mint, "bob", "1")).is_ok());
     }
 
     #[test]
@@ -422,15 +424,21 @@ mod tests {
         let mut run = bench.begin_with(bench.invocation("alice", "@bob"), capped(Budget::Payments, Cap::Invocation));
         assert!(at_once(transfer(&mut run, "bob", "6")).is_ok() && at_once(charge(&mut run, "3")).is_ok());
         assert_eq!(why_not(at_once(charge(&mut run, "2"))), "one call may move at most 10");
-        assert!(at_once(treasury::award(&mut run, "bob", "11")).is_ok(), "the treasury has caps of its own");
+        assert!(
+            at_once(treasury::pay_out(&mut run, Holder::Mint, "bob", "11")).is_ok(),
+            "the treasury has caps of its own"
+        );
         assert!(at_once(charge(&mut run, "1")).is_ok());
         let mut run = bench.begin_with(bench.invocation("alice", "@bob"), capped(Budget::Treasury, Cap::Invocation));
         assert!(
             at_once(transfer(&mut run, "bob", "11")).is_ok()
-                && at_once(treasury::award(&mut run, "bob", "6")).is_ok()
-                && at_once(treasury::award(&mut run, "bob", "3")).is_ok()
+                && at_once(treasury::pay_out(&mut run, Holder::Mint, "bob", "6")).is_ok()
+                && at_once(treasury::pay_out(&mut run, Holder::Mint, "bob", "3")).is_ok()
         );
-        assert_eq!(why_not(at_once(treasury::award(&mut run, "bob", "2"))), "one call may pay out at most 10");
+        assert_eq!(
+            why_not(at_once(treasury::pay_out(&mut run, Holder::Mint, "bob", "2"))),
+            "one call may pay out at most 10"
+        );
     }
 
     #[test]
@@ -441,7 +449,10 @@ mod tests {
         for answer in [at_once(transfer(&mut run, "bob", "1")), at_once(charge(&mut run, "1"))] {
             assert_eq!(why_not(answer), "this module was granted no amount to move here");
         }
-        for answer in [at_once(treasury::pay(&mut run, "bob", "1")), at_once(treasury::award(&mut run, "bob", "1"))] {
+        for answer in [
+            at_once(treasury::pay_out(&mut run, Holder::Till, "bob", "1")),
+            at_once(treasury::pay_out(&mut run, Holder::Mint, "bob", "1")),
+        ] {
             assert_eq!(why_not(answer), "this module was granted no amount to pay out here");
         }
         assert_eq!(run.finish(&[]), None);
@@ -542,7 +553,7 @@ mod tests {
             PaymentError::Unavailable(_)
         ));
         assert!(matches!(
-            error_of(at_once(treasury::award(&mut bench.run("alice", "@bob"), "bob", "1"))),
+            error_of(at_once(treasury::pay_out(&mut bench.run("alice", "@bob"), Holder::Mint, "bob", "1"))),
             PaymentError::Unavailable(_)
         ));
     }

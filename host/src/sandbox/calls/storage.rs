@@ -3,7 +3,7 @@
 pub(super) mod overlay;
 
 use self::overlay::{Entry, Usage};
-use super::error::{EndRun, HostCallError, split};
+use super::error::{ContractError, EndRun, HostCallError, split};
 use super::run::Run;
 use super::transaction::Transaction;
 use crate::domain::effect::Scope;
@@ -37,7 +37,8 @@ impl Host for Run {
     }
 
     async fn list_keys(&mut self, prefix: String, after: Option<String>, limit: u32) -> wasmtime::Result<Vec<String>> {
-        Ok(list_keys(self.enter(Capability::Storage)?, &prefix, after.as_deref(), limit).await?)
+        let entries = list_entries(self.enter(Capability::Storage)?, &prefix, after.as_deref(), limit).await?;
+        Ok(entries.into_iter().map(|(key, _)| key).collect())
     }
 
     async fn list_entries(
@@ -55,11 +56,7 @@ impl Host for Run {
     }
 }
 
-impl From<StorageError> for HostCallError<StorageError> {
-    fn from(error: StorageError) -> Self {
-        HostCallError::Returned(error)
-    }
-}
+impl ContractError for StorageError {}
 
 /// Returns `None` for a missing entry, and for an invalid key.
 pub(super) async fn load(run: &mut Transaction, key: &str) -> Result<Option<Vec<u8>>, EndRun> {
@@ -100,18 +97,7 @@ pub(super) async fn add(run: &mut Transaction, key: &str, amount: i64) -> Result
     Ok(sum)
 }
 
-/// Keys that begin with `prefix`, in byte order, strictly after `after`.
-async fn list_keys(
-    run: &mut Transaction,
-    prefix: &str,
-    after: Option<&str>,
-    limit: u32,
-) -> Result<Vec<String>, EndRun> {
-    let entries = list_entries(run, prefix, after, limit).await?;
-    Ok(entries.into_iter().map(|(key, _)| key).collect())
-}
-
-/// Like `list_keys`, with values. Fewer than `limit` entries only at the end or past 64 KiB, none only at the end.
+/// Entries whose keys begin with `prefix`, in byte order, strictly after `after`. Fewer than `limit` entries only at the end or past 64 KiB, none only at the end.
 pub(super) async fn list_entries(
     run: &mut Transaction,
     prefix: &str,
@@ -237,6 +223,11 @@ mod tests {
         at_once(save(run, key, value.into())).unwrap();
     }
 
+    fn list_keys(run: &mut Transaction, prefix: &str, after: Option<&str>, limit: u32) -> Vec<String> {
+        let entries = at_once(list_entries(run, prefix, after, limit)).unwrap();
+        entries.into_iter().map(|(key, _)| key).collect()
+    }
+
     #[test]
     fn a_run_sees_its_own_writes_and_nobody_else_does_before_the_commit() {
         let bench = bench();
@@ -246,7 +237,7 @@ mod tests {
         save_text(&mut writing, "gone", "");
         at_once(delete(&mut writing, "gone")).unwrap();
         assert_eq!(at_once(load(&mut writing, "key")).unwrap(), Some(b"second".to_vec()));
-        assert_eq!(at_once(list_keys(&mut writing, "", None, 10)).unwrap(), ["key"]);
+        assert_eq!(list_keys(&mut writing, "", None, 10), ["key"]);
         assert_eq!(at_once(load(&mut reading, "key")).unwrap(), None);
         assert_eq!(bench.commit(writing), Committed::Done);
         assert_eq!(at_once(load(&mut bench.run("bob", ""), "key")).unwrap(), Some(b"second".to_vec()));
@@ -292,7 +283,7 @@ mod tests {
     fn a_listing_conflicts_with_a_key_that_appears() {
         let bench = bench();
         let (mut counting, mut adding) = (bench.run("alice", ""), bench.run("bob", ""));
-        let count = at_once(list_keys(&mut counting, "", None, 100)).unwrap().len();
+        let count = list_keys(&mut counting, "", None, 100).len();
         save_text(&mut counting, "count", &count.to_string());
         save_text(&mut adding, "one", "");
         assert_eq!(bench.commit(adding), Committed::Done);
@@ -387,9 +378,9 @@ mod tests {
         for key in ["a", "b", "c"] {
             at_once(save(&mut run, key, vec![0; 30 << 10])).unwrap();
         }
-        assert_eq!(at_once(list_keys(&mut run, "", None, 100)).unwrap(), ["a", "b"]);
-        assert_eq!(at_once(list_keys(&mut run, "", Some("b"), 100)).unwrap(), ["c"]);
-        assert!(at_once(list_keys(&mut run, "", None, 0)).unwrap().is_empty());
+        assert_eq!(list_keys(&mut run, "", None, 100), ["a", "b"]);
+        assert_eq!(list_keys(&mut run, "", Some("b"), 100), ["c"]);
+        assert!(list_keys(&mut run, "", None, 0).is_empty());
     }
 
     /// Short keys, so that committed entries, own writes and deletions collide.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::error::EndRun;
-use super::http::requests::{Requests, RunRequests};
+use super::http::requests::Requests;
 use super::ledger::overlay::LedgerOverlay;
 use super::random::generator::Random;
 use super::storage::overlay::StorageOverlay;
@@ -35,7 +35,8 @@ pub struct Transaction {
     effects: Vec<Effect>,
     storage: StorageOverlay,
     ledger: LedgerOverlay,
-    requests: RunRequests,
+    requests: Arc<Requests>,
+    requests_made: usize,
     random: Random,
 }
 
@@ -53,13 +54,14 @@ impl Transaction {
             effects: Vec::new(),
             storage: StorageOverlay::default(),
             ledger: LedgerOverlay::default(),
-            requests: RunRequests::new(Arc::new(requests)),
+            requests: Arc::new(requests),
+            requests_made: 0,
         }
     }
 
     /// Shares the web requests of the invocation with its other runs.
     pub fn with_requests(self, requests: &Arc<Requests>) -> Transaction {
-        Transaction { requests: RunRequests::new(Arc::clone(requests)), ..self }
+        Transaction { requests: Arc::clone(requests), ..self }
     }
 
     /// The changes of this run as a commit; `None` if there are none.
@@ -143,8 +145,15 @@ impl Transaction {
         &mut self.ledger
     }
 
-    pub(super) fn requests(&mut self) -> &mut RunRequests {
-        &mut self.requests
+    pub(super) fn requests(&self) -> &Arc<Requests> {
+        &self.requests
+    }
+
+    /// The place of the run's next request among those of the invocation; `None` once the run has made `most`.
+    pub(super) fn next_request(&mut self, most: usize) -> Option<usize> {
+        let place = Some(self.requests_made).filter(|made| *made < most);
+        self.requests_made += usize::from(place.is_some());
+        place
     }
 
     /// The invocation's random generator, which yields the same numbers in each run.

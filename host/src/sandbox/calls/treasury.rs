@@ -10,27 +10,18 @@ use crate::sandbox::bindings::twitchy::command::treasury::{Host, PaymentError};
 
 impl Host for Run {
     async fn pay(&mut self, to: String, amount: String) -> wasmtime::Result<Result<String, PaymentError>> {
-        let holds = split(pay(self.enter(Capability::Treasury)?, &to, &amount).await)?;
+        let holds = split(pay_out(self.enter(Capability::Treasury)?, Holder::Till, &to, &amount).await)?;
         Ok(holds.map(|amount| amount.to_string()))
     }
 
     async fn award(&mut self, to: String, amount: String) -> wasmtime::Result<Result<String, PaymentError>> {
-        let holds = split(award(self.enter(Capability::Treasury)?, &to, &amount).await)?;
+        let holds = split(pay_out(self.enter(Capability::Treasury)?, Holder::Mint, &to, &amount).await)?;
         Ok(holds.map(|amount| amount.to_string()))
     }
 }
 
-/// Pays from the till to a chatter; returns the payee's balance.
-pub(super) async fn pay(run: &mut Transaction, to: &str, amount: &str) -> Paid {
-    pay_out(run, Holder::Till, to, amount).await
-}
-
-/// Pays from the mint to a chatter; returns the payee's balance.
-pub(super) async fn award(run: &mut Transaction, to: &str, amount: &str) -> Paid {
-    pay_out(run, Holder::Mint, to, amount).await
-}
-
-async fn pay_out(run: &mut Transaction, from: Holder, to: &str, amount: &str) -> Paid {
+/// Pays from the till or the mint to a chatter; returns the payee's balance.
+pub(super) async fn pay_out(run: &mut Transaction, from: Holder, to: &str, amount: &str) -> Paid {
     check_powers(run)?;
     let to = Holder::Chatter(find_payee(run, to).await?);
     pay_between(run, from, to, amount).await?;

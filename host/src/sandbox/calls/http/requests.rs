@@ -61,15 +61,3 @@ impl Requests {
         self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// The requests of an invocation, and how many of them this run has sent.
-pub(crate) struct RunRequests {
-    pub(super) all: Arc<Requests>,
-    pub(super) asked: usize,
-}
-
-impl RunRequests {
-    pub(crate) fn new(all: Arc<Requests>) -> RunRequests {
-        RunRequests { all, asked: 0 }
-    }
-}
