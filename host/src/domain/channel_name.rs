@@ -72,7 +72,8 @@ impl ChannelName {
 impl FindChannelError {
     /// `known`: every channel that the caller may know of. `reason`: why a channel may be missing there.
     pub fn unknown(login: &Login, reason: &'static str, known: &[Channel]) -> FindChannelError {
-        let mut listed: Vec<String> = known.iter().take(MOST_LISTED).map(list_channel).collect();
+        let describe = |channel: &Channel| format!("#{} ({})", channel.login, channel.id);
+        let mut listed: Vec<String> = known.iter().take(MOST_LISTED).map(describe).collect();
         if known.len() > MOST_LISTED {
             listed.push(format!("{} more", known.len() - MOST_LISTED));
         }
@@ -84,10 +85,6 @@ impl FindChannelError {
         };
         FindChannelError::Unknown { login: login.clone(), reason, advice }
     }
-}
-
-fn list_channel(channel: &Channel) -> String {
-    format!("#{} ({})", channel.login, channel.id)
 }
 
 /// The one channel of `known` that has the login.

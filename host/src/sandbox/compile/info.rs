@@ -31,12 +31,6 @@ fn wrong<T>(what: impl Into<String>) -> Parsed<T> {
     Err(ParseInfoError(what.into()))
 }
 
-/// What the host knows of a module without running it.
-pub(crate) struct ModuleFacts {
-    pub(crate) examined: Examined,
-    pub(crate) capabilities: Vec<Capability>,
-}
-
 /// What the host knows of a component's bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Examined {
@@ -46,12 +40,12 @@ pub(crate) struct Examined {
     pub(crate) component_bytes: u64,
 }
 
-pub(crate) fn parse_info(info: wit::ModuleInfo, facts: ModuleFacts) -> Parsed<Manifest> {
+pub(crate) fn parse_info(info: wit::ModuleInfo, examined: Examined, capabilities: Vec<Capability>) -> Parsed<Manifest> {
     if !info.timers.is_empty() || !info.events.is_empty() {
         return wrong("this host calls modules for commands only, not for timers or events");
     }
     let name: ModuleName = info.name.parse().map_err(|error| ParseInfoError(format!("{error}")))?;
-    let Examined { digest, source, size, component_bytes } = facts.examined;
+    let Examined { digest, source, size, component_bytes } = examined;
     Ok(Manifest {
         digest,
         source,
@@ -60,7 +54,7 @@ pub(crate) fn parse_info(info: wit::ModuleInfo, facts: ModuleFacts) -> Parsed<Ma
         name,
         version: parse_version(&info.version)?,
         summary: line("summary", info.summary)?,
-        capabilities: facts.capabilities,
+        capabilities,
         commands: parse_commands(info.commands)?,
         settings: parse_settings(info.settings)?,
         http_hosts: parse_hosts(info.http_hosts)?,
@@ -197,14 +191,13 @@ fn is_host(host: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn facts() -> ModuleFacts {
-        let examined = Examined {
+    fn examined() -> Examined {
+        Examined {
             digest: ModuleDigest([0; 32]),
             source: ModuleSource::Uploaded,
             size: SizeClass::Small,
             component_bytes: 8,
-        };
-        ModuleFacts { examined, capabilities: Vec::new() }
+        }
     }
 
     fn command(name: &str, aliases: &[&str]) -> wit::CommandInfo {
@@ -242,13 +235,13 @@ mod tests {
     fn refuses(change: impl FnOnce(&mut wit::ModuleInfo), why: &str) {
         let mut info = info();
         change(&mut info);
-        let error = parse_info(info, facts()).unwrap_err().to_string();
+        let error = parse_info(info, examined(), Vec::new()).unwrap_err().to_string();
         assert!(error.contains(why), "{error}");
     }
 
     #[test]
     fn a_good_module_becomes_a_manifest() {
-        let manifest = parse_info(info(), facts()).unwrap();
+        let manifest = parse_info(info(), examined(), Vec::new()).unwrap();
         let command = &manifest.commands[0];
         assert_eq!((&*command.name, command.aliases.as_slice()), ("roll", ["r".into(), "würfel".into()].as_slice()));
         assert_eq!(command.channel_cooldown, Duration::from_secs(5));

@@ -90,13 +90,13 @@ impl WebClient {
         let permit = self.in_flight.find_permit(&prepared.sender);
         let permit = permit.ok_or_else(|| SendRequestError::Unreachable("too many requests at once".to_owned()))?;
         let (client, hosts, spent, clock) = (Arc::clone(&self.client), prepared.hosts, prepared.spent, prepared.clock);
-        let most = ByteLimits { bytes: prepared.most_bytes, of_answer: self.config.response_bytes };
+        let (most_bytes, most_of_answer) = (prepared.most_bytes, self.config.response_bytes);
         let until = prepared.deadline.min(Instant::now() + self.config.answer_within);
         // A task of its own, so that the processor time of cryptography is not measured as the waiting guest's. It
         // counts against the processor credit of this module in this channel instead.
         let sent = tokio::spawn(async move {
             let _permit = permit;
-            let follow = follow(&client, hop, &hosts, &secrets, most, &spent.bytes);
+            let follow = follow(&client, hop, &hosts, &secrets, most_bytes, most_of_answer, &spent.bytes);
             let follow = counted(&*clock, &spent.processor, follow);
             let followed = timeout_at(until, follow).await;
             let mut response = followed.unwrap_or(Err(SendRequestError::TimedOut))?;
@@ -121,24 +121,18 @@ async fn counted<F: Future>(clock: &dyn Clock, processor: &AtomicU64, work: F) -
     .await
 }
 
-/// Limits of bytes on a request.
-#[derive(Clone, Copy)]
-struct ByteLimits {
-    /// In total, with all redirects.
-    bytes: usize,
-    of_answer: usize,
-}
-
+/// `most_bytes` limits the request with all its redirects, `most_of_answer` each answer.
 async fn follow(
     client: &GuardedClient,
     mut hop: Hop,
     hosts: &[String],
     secrets: &SentSecrets,
-    mut most: ByteLimits,
+    mut most_bytes: usize,
+    most_of_answer: usize,
     spent: &AtomicUsize,
 ) -> Result<WebResponse, SendRequestError> {
     for _ in 0..=MOST_REDIRECTS {
-        let answer = client.exchange(hop.request(), most.bytes.min(most.of_answer)).await?;
+        let answer = client.exchange(hop.request(), most_bytes.min(most_of_answer)).await?;
         let Some(location) = find_redirect(&answer) else { return Ok(answer.into()) };
         let no_address = |_| SendRequestError::Unreachable("the host redirects to no address".to_owned());
         hop = hop.follow(answer.status().as_u16(), location.to_str().map_err(no_address)?)?;
@@ -149,7 +143,7 @@ async fn follow(
         check_granted(&hop.address, hosts)?;
         let head = answer.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>();
         let again = head + hop.bytes();
-        most.bytes = most.bytes.checked_sub(again).ok_or(SendRequestError::OverBudget)?;
+        most_bytes = most_bytes.checked_sub(again).ok_or(SendRequestError::OverBudget)?;
         spent.fetch_add(again, Ordering::Relaxed);
     }
     Err(SendRequestError::Unreachable(format!("more than {MOST_REDIRECTS} redirects")))

@@ -82,8 +82,7 @@ fn load_records(connection: &Connection, channel: Option<ChannelId>) -> rusqlite
         Ok(())
     })?;
     add(LIST_SETTINGS, |record, row| {
-        let (module, setting) = read_setting(row)?;
-        record.settings.entry(module).or_default().extend([setting]);
+        record.settings.entry(row.get(0)?).or_default().insert(row.get(1)?, row.get(2)?);
         Ok(())
     })?;
     add(LIST_WORDS, |record, row| {
@@ -169,10 +168,6 @@ fn read_module(row: &Row<'_>) -> rusqlite::Result<(ModuleName, ModuleRecord)> {
     };
     let pinned = row.get::<_, Option<Text<_>>>(3)?.map(|Text(version)| version);
     Ok((row.get(0)?, ModuleRecord { enabled: row.get(1)?, accepted: row.get(2)?, pinned, blown }))
-}
-
-fn read_setting(row: &Row<'_>) -> rusqlite::Result<(ModuleName, (String, String))> {
-    Ok((row.get(0)?, (row.get(1)?, row.get(2)?)))
 }
 
 fn read_word(row: &Row<'_>) -> rusqlite::Result<(ModuleName, Command)> {

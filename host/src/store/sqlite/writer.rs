@@ -71,15 +71,11 @@ impl Writer {
 
     /// Queues a write, and returns its answer when the write is on disk.
     pub(crate) async fn write<T>(&self, make: impl FnOnce(Answer<T>) -> Write) -> Result<T, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        self.order(Order::Write(make(answer))).await?;
-        answered.await.map_err(|_| StoreError::Closed)?
+        self.order(|answer| Order::Write(make(answer))).await
     }
 
     pub(crate) async fn close(&self) -> Result<(), StoreError> {
-        let (answer, answered) = oneshot::channel();
-        self.order(Order::Close(answer)).await?;
-        answered.await.map_err(|_| StoreError::Closed)?
+        self.order(Order::Close).await
     }
 
     pub(crate) async fn stopped(&self) {
@@ -97,9 +93,11 @@ impl Writer {
         self.trouble.reason()
     }
 
-    async fn order(&self, order: Order) -> Result<(), StoreError> {
+    async fn order<T>(&self, make: impl FnOnce(Answer<T>) -> Order) -> Result<T, StoreError> {
         let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
-        queue.send(order).await.map_err(|_| StoreError::Closed)
+        let (answer, answered) = oneshot::channel();
+        queue.send(make(answer)).await.map_err(|_| StoreError::Closed)?;
+        answered.await.map_err(|_| StoreError::Closed)?
     }
 }
 

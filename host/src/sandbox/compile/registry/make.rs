@@ -13,7 +13,7 @@ use super::super::compiler::order::Order;
 use super::super::compiler::{Compiler, CompilerPermit};
 use super::super::error::CompileError;
 use super::super::gate;
-use super::super::info::{Examined, ModuleFacts, parse_info};
+use super::super::info::{Examined, parse_info};
 use super::super::parts::CompileParts;
 use super::counts::Counts;
 use crate::admission::LARGE_SLOTS;
@@ -197,7 +197,7 @@ impl Maker {
         let reason = info.as_ref().err().map(CompileError::to_string);
         log.emit(&examined.digest.to_string(), None, reason.as_deref(), backtrace.as_deref(), 0);
         let info = info?;
-        let manifest = parse_info(info, ModuleFacts { examined, capabilities });
+        let manifest = parse_info(info, examined, capabilities);
         let manifest = Arc::new(manifest.map_err(|error| CompileError::Info(error.to_string()))?);
         Ok(Made { module: Arc::new(Module { manifest, class, pre }), code_bytes, new_code })
     }
