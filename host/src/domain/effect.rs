@@ -196,7 +196,13 @@ impl Effect {
         match self {
             Effect::Presence(PresenceEffect::Want { channel, .. }) => channel.id,
             Effect::Presence(PresenceEffect::Unwant { channel }) => *channel,
-            _ => channel,
+            // Named one by one, so that a new effect states its channel.
+            Effect::Storage(..)
+            | Effect::Ledger(..)
+            | Effect::Setup(_)
+            | Effect::Module(..)
+            | Effect::Secret(..)
+            | Effect::History(..) => channel,
         }
     }
 

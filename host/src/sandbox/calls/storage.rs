@@ -97,7 +97,8 @@ pub(super) async fn add(run: &mut Transaction, key: &str, amount: i64) -> Result
     Ok(sum)
 }
 
-/// Entries whose keys begin with `prefix`, in byte order, strictly after `after`. Fewer than `limit` entries only at the end or past 64 KiB, none only at the end.
+/// Entries whose keys begin with `prefix`, in byte order, strictly after `after`. Fewer than `limit` entries only at the
+/// end or past 64 KiB, none only at the end.
 pub(super) async fn list_entries(
     run: &mut Transaction,
     prefix: &str,
