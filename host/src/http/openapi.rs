@@ -26,7 +26,7 @@ pub(super) mod served;
 
 use super::state::Api;
 use formats::add_patterns;
-use served::{Parameters, Served, find_inline, list_operations, method_name};
+use served::{Parameters, Served, find_inline, list_operations};
 
 /// Shapes that are answered with their revision as the ETag.
 const TAGGED: [&str; 3] = ["Channel", "ChannelModule", "ModuleDetail"];
@@ -62,7 +62,7 @@ pub(super) fn complete(document: &mut OpenApi) -> Served {
     components.add_security_scheme(SCHEME, SecurityScheme::Http(scheme));
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in list_operations(item) {
-            complete_operation(method_name(&method), path, operation);
+            complete_operation(method, path, operation);
         }
     }
     let parameters = Parameters::of(document);
@@ -158,14 +158,9 @@ fn complete_operation(method: &str, path: &str, operation: &mut Operation) {
         }
     }
     for (status, response) in &mut operation.responses.responses {
-        if let RefOr::T(response) = response {
-            add_headers(status, is_idempotent, response);
-        }
-        if status.starts_with(['4', '5'])
-            && status != TOO_LARGE_HEAD
-            && let RefOr::T(response) = response
-            && response.content.is_empty()
-        {
+        let RefOr::T(response) = response else { continue };
+        add_headers(status, is_idempotent, response);
+        if status.starts_with(['4', '5']) && status != TOO_LARGE_HEAD && response.content.is_empty() {
             let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
             response.content.insert("application/problem+json".to_owned(), RefOr::T(problem));
         }

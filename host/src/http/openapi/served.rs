@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use axum::body::Bytes;
-use utoipa::openapi::path::{HttpMethod, Operation, Parameter, ParameterIn, PathItem};
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn, PathItem};
 use utoipa::openapi::{OpenApi, RefOr};
 
 /// Everything built from the document, once for the life of the process.
@@ -23,7 +23,7 @@ impl Parameters {
         for (path, item) in &mut document.paths.paths {
             for (method, operation) in list_operations(item) {
                 if operation.responses.responses.contains_key("400") {
-                    all.entry(path.clone()).or_default().insert(method_name(&method), list_names(operation));
+                    all.entry(path.clone()).or_default().insert(method, list_names(operation));
                 }
             }
         }
@@ -42,28 +42,15 @@ fn list_names(operation: &Operation) -> Vec<String> {
 }
 
 /// The operations of the methods that the API uses.
-pub(super) fn list_operations(item: &mut PathItem) -> impl Iterator<Item = (HttpMethod, &mut Operation)> {
+pub(super) fn list_operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
     let operations = [
-        (HttpMethod::Get, &mut item.get),
-        (HttpMethod::Post, &mut item.post),
-        (HttpMethod::Put, &mut item.put),
-        (HttpMethod::Patch, &mut item.patch),
-        (HttpMethod::Delete, &mut item.delete),
+        ("GET", &mut item.get),
+        ("POST", &mut item.post),
+        ("PUT", &mut item.put),
+        ("PATCH", &mut item.patch),
+        ("DELETE", &mut item.delete),
     ];
     operations.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
-}
-
-pub(super) fn method_name(method: &HttpMethod) -> &'static str {
-    match method {
-        HttpMethod::Get => "GET",
-        HttpMethod::Post => "POST",
-        HttpMethod::Put => "PUT",
-        HttpMethod::Delete => "DELETE",
-        HttpMethod::Options => "OPTIONS",
-        HttpMethod::Head => "HEAD",
-        HttpMethod::Patch => "PATCH",
-        HttpMethod::Trace => "TRACE",
-    }
 }
 
 /// Our parameters are always inline; `Ref` cannot occur.

@@ -46,14 +46,10 @@ pub(super) fn name_schema(schema: &Value) -> String {
             choices.iter().map(|choice| if choice["type"] == "null" { "null".to_owned() } else { name_schema(choice) });
         return names.collect::<Vec<_>>().join(" or ");
     }
-    let many = match &schema["type"] {
-        Value::String(kind) => kind == "object" && schema["additionalProperties"].is_object(),
-        _ => false,
-    };
-    if many {
-        return format!("{} by name", name_schema(&schema["additionalProperties"]));
-    }
     match &schema["type"] {
+        Value::String(kind) if kind == "object" && schema["additionalProperties"].is_object() => {
+            format!("{} by name", name_schema(&schema["additionalProperties"]))
+        }
         Value::String(kind) if kind == "array" => format!("list of {}", name_schema(&schema["items"])),
         Value::String(kind) => escape(kind),
         Value::Array(kinds) => {
