@@ -21,11 +21,6 @@ pub struct KeySecret {
     secret: SecretBox<[u8; SECRET]>,
 }
 
-/// The text is not a well-formed key. The error does not repeat the text, because most of a mistyped key may be right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a key is \"twk_\", 12 hexadecimal digits, \"_\" and 64 hexadecimal digits")]
-pub struct ParseKeyError;
-
 impl KeySecret {
     /// Makes a new random key.
     pub fn make(entropy: &dyn Entropy) -> KeySecret {
@@ -36,9 +31,10 @@ impl KeySecret {
         KeySecret { id, secret }
     }
 
-    pub fn parse(text: &str) -> Result<KeySecret, ParseKeyError> {
-        let (id, secret) = text.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).ok_or(ParseKeyError)?;
-        let id = id.parse().map_err(|_| ParseKeyError)?;
+    /// `None` if the text is no well-formed key.
+    pub fn parse(text: &str) -> Option<KeySecret> {
+        let (id, secret) = text.strip_prefix(PREFIX)?.split_once('_')?;
+        let id = id.parse().ok()?;
         let mut is_right = secret.len() == 2 * SECRET;
         let secret = SecretBox::init_with_mut(|bytes: &mut [u8; SECRET]| {
             for (byte, pair) in bytes.iter_mut().zip(secret.as_bytes().chunks_exact(2)) {
@@ -47,7 +43,7 @@ impl KeySecret {
                 *byte = digits[0].unwrap_or(0) << 4 | digits[1].unwrap_or(0);
             }
         });
-        if is_right { Ok(KeySecret { id, secret }) } else { Err(ParseKeyError) }
+        is_right.then_some(KeySecret { id, secret })
     }
 
     pub fn id(&self) -> &KeyId {
@@ -129,7 +125,7 @@ mod tests {
         let id = format!("twk_0123456789a_{secret}");
         let multibyte = format!("twk_0123456789ab_{}é", "0".repeat(62));
         for bad in ["", "twk_", "twk_0123456789ab", "twk_0123456789ab_", &secret, &long, &upper, &id, &multibyte] {
-            assert!(KeySecret::parse(bad).is_err(), "{bad:?}");
+            assert!(KeySecret::parse(bad).is_none(), "{bad:?}");
         }
     }
 

@@ -12,7 +12,7 @@ use super::openapi::served::Served;
 use super::readiness::Readiness;
 use super::request::running::Running;
 use super::server::callers::Gate;
-use super::server::throttle::{Listeners, Uploads};
+use super::server::throttle::{Quota, Uploads, limit_listeners};
 use crate::chat::dispatch::Dispatch;
 use crate::config::HttpConfig;
 use crate::domain::id::ChannelId;
@@ -70,7 +70,7 @@ pub struct Api {
     pub(super) running: Running,
     pub(super) uploads: Uploads,
     pub(super) document: OnceLock<Served>,
-    pub(super) listeners: Listeners,
+    pub(super) listeners: Quota,
     pub(super) begun: SystemTime,
 }
 
@@ -103,7 +103,7 @@ impl Api {
             running: Running::default(),
             uploads: Uploads::default(),
             document: OnceLock::new(),
-            listeners: Listeners::default(),
+            listeners: limit_listeners(),
         })
     }
 

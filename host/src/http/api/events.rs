@@ -86,7 +86,7 @@ async fn stream_events(
     Query(query): Query<EventsQuery>,
 ) -> Result<Response, ApiError> {
     let wanted = Wanted::parse(&query, &principal)?;
-    let permit = api.listeners.0.enter(&principal, KEEP_ALIVE_EVERY).map_err(|_| TOO_MANY_LISTENERS)?;
+    let permit = api.listeners.enter(&principal, KEEP_ALIVE_EVERY).map_err(|_| TOO_MANY_LISTENERS)?;
     let listener = Listener {
         events: api.telemetry.listen(),
         texts: wanted.texts_of.map(|channel| api.telemetry.listen_to_texts(channel)),

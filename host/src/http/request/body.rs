@@ -1,6 +1,7 @@
 //! Extractors of a JSON body, a query and path parameters. A malformed one is refused with a problem document.
 
 use std::error::Error;
+use std::iter::successors;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -92,17 +93,14 @@ pub async fn read_body(body: Body, limit: usize) -> Result<Bytes, ApiError> {
 pub struct BodyTooSlow;
 
 fn refuse_body(error: &(dyn Error + 'static), limit: usize) -> ApiError {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if error.is::<LengthLimitError>() {
-            return ApiError::too_large(limit);
-        }
-        if error.is::<BodyTooSlow>() {
-            return REQUEST_TIMEOUT.into();
-        }
-        cause = error.source();
+    let causes = || successors(Some(error), |cause| (*cause).source());
+    if causes().any(|cause| cause.is::<LengthLimitError>()) {
+        ApiError::too_large(limit)
+    } else if causes().any(|cause| cause.is::<BodyTooSlow>()) {
+        REQUEST_TIMEOUT.into()
+    } else {
+        ApiError::because(INVALID_BODY, "The body ended early.")
     }
-    ApiError::because(INVALID_BODY, "The body ended early.")
 }
 
 /// Refuses encoded bodies: the decompressed size of a compressed body is not known beforehand.

@@ -41,11 +41,11 @@ const LARGEST_ANSWER: usize = 64 << 10;
 pub struct IdempotencyKey(pub Box<str>);
 
 /// Middleware; `axum::middleware::from_fn_with_state((api, limit), answer_once)`.
-pub async fn answer_once(State((api, limit)): State<(Arc<Api>, usize)>, request: Request, next: Next) -> Response {
-    answer(api, limit, request, next).await.unwrap_or_else(IntoResponse::into_response)
-}
-
-async fn answer(api: Arc<Api>, limit: usize, request: Request, next: Next) -> Result<Response, ApiError> {
+pub async fn answer_once(
+    State((api, limit)): State<(Arc<Api>, usize)>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
     let Some(key) = find_key(request.headers())? else { return Ok(next.run(request).await) };
     // Checked first, so that this refusal is not kept: the client may repeat the key with the body unencoded.
     check_encoding(request.headers())?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::{MatchedPath, Query, Request, State};
 use axum::http::Method;
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 use crate::http::error::ApiError;
 use crate::http::error::refusals::INVALID_QUERY;
@@ -14,11 +14,13 @@ use crate::http::request::echo::find_name;
 use crate::http::state::Api;
 
 /// Middleware for all routes.
-pub(in crate::http) async fn check(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    match find_unknown(&api, &request) {
-        Some(error) => error.into_response(),
-        None => next.run(request).await,
-    }
+pub(in crate::http) async fn check(
+    State(api): State<Arc<Api>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    find_unknown(&api, &request).map_or(Ok(()), Err)?;
+    Ok(next.run(request).await)
 }
 
 fn find_unknown(api: &Api, request: &Request) -> Option<ApiError> {

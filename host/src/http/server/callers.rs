@@ -1,13 +1,13 @@
 //! The gate's caches: rates, keys and requests in flight of callers.
 
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Mutex, Once};
 use std::time::{Duration, SystemTime};
 
 use lru::LruCache;
 
 use super::address::{AddressGroup, Hosts};
-use super::throttle::{Buckets, InFlight};
+use super::throttle::{Buckets, InFlight, lock};
 use crate::config::HttpConfig;
 use crate::domain::principal::{CallerId, KeyId};
 
@@ -64,9 +64,4 @@ impl Gate {
         }
         !is_known
     }
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Usable after a panic: a bucket's arithmetic has no invalid intermediate state.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,17 +1,15 @@
 //! Checks every request before its endpoint: the Host header, the caller, the rate, and the permission.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::RequestExt;
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::Body;
 use axum::extract::{MatchedPath, RawPathParams, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use hyper::body::{Frame, SizeHint};
+use http_body_util::BodyExt;
 use tracing::{debug, error, warn};
 
 use crate::domain::id::ChannelId;
@@ -24,22 +22,26 @@ use crate::http::error::refusals::{
 use crate::http::key::KeySecret;
 use crate::http::principal::Principal;
 use crate::http::server::address::{AddressGroup, Peer, find_address, is_known, is_unknown_proxy};
-use crate::http::server::callers::lock;
-use crate::http::server::throttle::Permit;
+use crate::http::server::throttle::{Permit, lock};
 use crate::http::state::Api;
 use crate::store::host::api_keys::ApiKey;
 
 /// Middleware: refuses the request, or runs it within the time limit and with the caller's permit.
-pub(in crate::http) async fn admit(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    match check_request(&api, request).await {
-        Ok((request, permit)) => {
-            let answer = tokio::time::timeout(api.config.request_within, next.run(request)).await;
-            let answer = answer.unwrap_or_else(|_| ApiError::from(REQUEST_TIMEOUT).into_response());
-            // The body holds the permit, because a request is in flight until its answer is sent.
-            answer.map(|body| Body::new(PermitBody { body, _permit: permit }))
-        }
-        Err(error) => error.into_response(),
-    }
+pub(in crate::http) async fn admit(
+    State(api): State<Arc<Api>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let (request, permit) = check_request(&api, request).await?;
+    let answer = tokio::time::timeout(api.config.request_within, next.run(request)).await;
+    let answer = answer.unwrap_or_else(|_| ApiError::from(REQUEST_TIMEOUT).into_response());
+    // The body owns the permit, because a request is in flight until its answer is sent.
+    Ok(answer.map(|body| {
+        Body::new(body.map_err(move |error| {
+            let _owned = &permit;
+            error
+        }))
+    }))
 }
 
 async fn check_request(api: &Arc<Api>, mut request: Request) -> Result<(Request, Option<Permit<CallerId>>), ApiError> {
@@ -105,7 +107,7 @@ fn find_token(headers: &HeaderMap) -> Option<Result<KeySecret, ()>> {
     let mut read = || {
         let (scheme, token) = first.to_str().ok()?.split_once(' ')?;
         let is_single = values.next().is_none();
-        (is_single && scheme.eq_ignore_ascii_case("bearer")).then(|| KeySecret::parse(token.trim()).ok())?
+        (is_single && scheme.eq_ignore_ascii_case("bearer")).then(|| KeySecret::parse(token.trim()))?
     };
     Some(read().ok_or(()))
 }
@@ -155,30 +157,4 @@ async fn find_channel(request: &mut Request) -> Option<Result<ChannelId, ()>> {
     let Ok(params) = request.extract_parts::<RawPathParams>().await else { return Some(Err(())) };
     let (_, id) = params.iter().find(|(name, _)| *name == "channel")?;
     Some(id.parse().map_err(|_| ()))
-}
-
-/// An answer's body that holds the caller's permit until the body is sent.
-struct PermitBody {
-    body: Body,
-    _permit: Option<Permit<CallerId>>,
-}
-
-impl HttpBody for PermitBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }

@@ -142,8 +142,8 @@ impl Quota {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Usable after a panic: no code under this lock panics between two changes that belong together.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Usable after a panic: no code under these locks panics between two changes that belong together.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -152,12 +152,8 @@ const LISTENERS_OF_CALLER: usize = 4;
 const LISTENERS_OF_CREATORS: usize = 64;
 
 /// The quota of listeners to events.
-pub(in crate::http) struct Listeners(pub(in crate::http) Quota);
-
-impl Default for Listeners {
-    fn default() -> Listeners {
-        Listeners(Quota::new(usize::MAX, LISTENERS_OF_CREATORS, LISTENERS_OF_CALLER))
-    }
+pub(in crate::http) fn limit_listeners() -> Quota {
+    Quota::new(usize::MAX, LISTENERS_OF_CREATORS, LISTENERS_OF_CALLER)
 }
 
 /// Most bodies that are read at once. Each is in memory as far as it has arrived.

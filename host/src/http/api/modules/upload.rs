@@ -45,12 +45,9 @@ struct UploadQuery {
 }
 
 /// Middleware: bounds the number of bodies that are read at once, and requires a least speed of each.
-pub(super) async fn pace_body(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    let principal = Principal::of(request.extensions());
-    match principal.and_then(|principal| api.uploads.read.enter(&principal, BUSY_FOR)) {
-        Ok(permit) => next.run(request.map(|body| Body::new(PacedBody::new(body, permit)))).await,
-        Err(error) => error.into_response(),
-    }
+pub(super) async fn pace_body(State(api): State<Arc<Api>>, request: Request, next: Next) -> Result<Response, ApiError> {
+    let permit = api.uploads.read.enter(&Principal::of(request.extensions())?, BUSY_FOR)?;
+    Ok(next.run(request.map(|body| Body::new(PacedBody::new(body, permit)))).await)
 }
 
 /// Largest upload of any size class, in bytes.
