@@ -33,8 +33,8 @@ pub use collector::CollectorAddress;
 pub use http::HttpConfig;
 pub use section::Problem;
 
-/// Everything an operator can set.
-#[derive(Clone, Debug, PartialEq)]
+/// Everything an operator can set. The default has no folder and no account.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
     /// The folder of the database and the compiled modules.
     pub data_dir: PathBuf,
@@ -50,26 +50,6 @@ pub struct Config {
     pub audit: AuditConfig,
     pub http: HttpConfig,
     pub log: LogConfig,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            data_dir: "data".into(),
-            twitch: TwitchConfig::default(),
-            accounts: Vec::new(),
-            channels: ChannelsConfig::default(),
-            limits: LimitsConfig::default(),
-            sandbox: SandboxConfig::default(),
-            web: WebConfig::default(),
-            modules: ModulesConfig::default(),
-            telemetry: TelemetryConfig::default(),
-            fuse: FuseConfig::default(),
-            audit: AuditConfig::default(),
-            http: HttpConfig::default(),
-            log: LogConfig::default(),
-        }
-    }
 }
 
 section! {

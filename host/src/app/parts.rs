@@ -52,7 +52,7 @@ impl Foundation {
         let Foundation { store, clock, new_channels, join_policy, cache_dir } = self;
         let setup = Setup::new(store.clone(), new_channels);
         let setup = Arc::new(if config.sandbox.allow_large { setup } else { setup.without_large() });
-        let headers = config.telemetry.otlp_headers_env.as_deref().and_then(environment::find_collector_headers);
+        let headers = config.telemetry.otlp_headers_env.as_deref().and_then(environment::find_secret);
         let (telemetry, exporter) =
             Telemetry::open(&config.telemetry, headers.as_ref()).context("cannot send traces")?;
         let telemetry = Arc::new(telemetry);

@@ -24,7 +24,7 @@ pub const WITHOUT_QUOTES: &str = "without quotes around it, which docker's --env
 
 /// `None` if the variable is not set or empty. Bytes that are not UTF-8 become U+FFFD, which every reader refuses:
 /// dropping such a value would make the variable look as if it were not set.
-fn find(variable: &str) -> Option<String> {
+pub(super) fn find(variable: &str) -> Option<String> {
     let value = env::var_os(variable)?.to_string_lossy().trim().to_owned();
     Some(value).filter(|value| !value.is_empty())
 }
@@ -34,18 +34,9 @@ pub fn is_quoted(value: &str) -> bool {
     value.starts_with(['"', '\''])
 }
 
-pub(super) fn find_data_dir() -> Option<String> {
-    find(DATA_DIR)
-}
-
-/// An address and a port, or `off`.
-pub(super) fn find_http_listen() -> Option<String> {
-    find(HTTP_LISTEN)
-}
-
 /// The API key with which the command line calls a running host. Not an argument: every user of the machine sees those.
 pub fn find_api_key() -> Option<SecretString> {
-    find("TWITCHY_API_KEY").map(SecretString::from)
+    find_secret("TWITCHY_API_KEY")
 }
 
 /// The log filter, in the syntax of tracing-subscriber's `EnvFilter`.
@@ -73,16 +64,12 @@ pub fn find_api_url() -> Option<String> {
     find("TWITCHY_URL")
 }
 
-/// The headers to send with traces, from the variable that the configuration names.
-pub fn find_collector_headers(variable: &str) -> Option<SecretString> {
+/// A secret from the variable that the configuration names: an access token, or the headers to send with traces.
+pub fn find_secret(variable: &str) -> Option<SecretString> {
     find(variable).map(SecretString::from)
 }
 
 /// The certificate authorities to trust, from the variables that OpenSSL reads.
 pub fn find_authorities() -> Authorities {
     Authorities { file: find("SSL_CERT_FILE").map(PathBuf::from), folders: find("SSL_CERT_DIR").map(PathBuf::from) }
-}
-
-pub(super) fn find_token(variable: &str) -> Option<SecretString> {
-    find(variable).map(SecretString::from)
 }

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use super::address::{HostName, Network, PublicUrl};
 use super::section::Section;
-use super::value::{ReadKey, listen, read_as, read_default, size, url_or_auto};
+use super::value::{ReadKey, or_off, read_as, read_default, size, url_or_auto};
 
 section! {
     /// The HTTP API, through which modules are uploaded and channels set up. Its first key is made by `twitchy api-key create`.
     [http] HttpConfig {
         /// The address and port where the API listens, or "off". Without a proxy in front of it that speaks https, keys would
         /// travel in plain text: leave the address on this machine.
-        listen: Option<SocketAddr> as listen = "127.0.0.1:8080",
+        listen: Option<SocketAddr> as or_off = "127.0.0.1:8080",
         /// The URL by which others reach the API, such as "https://bot.example"; "auto" is http:// and the address above.
         public_url: Option<PublicUrl> as url_or_auto = "auto",
         /// Host names that a request may name, besides those of public_url, of the address above and of this machine. /healthz

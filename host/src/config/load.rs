@@ -50,7 +50,7 @@ pub fn load_config(path: &Path) -> Result<Config, LoadConfigError> {
     let folder = find_folder(path);
     let mut config = parse(&text, folder.unwrap_or(Path::new("")))
         .map_err(|problems| LoadConfigError::Invalid { path: path.to_owned(), problems })?;
-    let data_dir = environment::find_data_dir();
+    let data_dir = environment::find(environment::DATA_DIR);
     let keys = list_relative_paths(&config).filter(|key| *key != "data_dir" || data_dir.is_none());
     let keys: Vec<&str> = keys.collect();
     if folder.is_none() && !keys.is_empty() {
@@ -62,7 +62,7 @@ pub fn load_config(path: &Path) -> Result<Config, LoadConfigError> {
         }
         config.data_dir = parse_path(&text).map_err(|right| wrong(environment::DATA_DIR, &right))?;
     }
-    if let Some(text) = environment::find_http_listen() {
+    if let Some(text) = environment::find(environment::HTTP_LISTEN) {
         config.http.listen = parse_listen(&text).map_err(|right| wrong(environment::HTTP_LISTEN, &right))?;
     }
     Ok(config)

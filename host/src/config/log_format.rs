@@ -1,11 +1,15 @@
 //! The format of the log.
 
-/// The notation of a log record, which is one line in each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// For programs: a JSON object with `timestamp`, `level`, `target`, `message` and the record's own fields.
-    Json,
+use crate::domain::named::named;
+
+named! {
+    /// The notation of a log record, which is one line in each.
+    #[derive(Default)]
+    pub enum LogFormat, ParseLogFormatError "\"text\" or \"json\"" {
+        /// For people.
+        #[default]
+        Text "text",
+        /// For programs: a JSON object with `timestamp`, `level`, `target`, `message` and the record's own fields.
+        Json "json",
+    }
 }

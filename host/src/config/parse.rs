@@ -18,6 +18,9 @@ use crate::domain::nearest::find_nearest;
 const ACCOUNTS: &str = "must be tables: write login and token_env below a line [[accounts]]";
 const UNLIMITED: &str = "may be false only where twitch.irc_server is a tcp:// server on this machine: speaking to Twitch without its \
                          limits earns the account a ban";
+/// The default of `data_dir`.
+const USUAL_DATA_DIR: &str = "data";
+
 /// The least time to keep the audit: a typing error in `audit.keep` must not delete all of it.
 const LEAST_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// The upper bound of the counts in `[fuse]`: the fuse remembers this many faults in a channel, and this many channels.
@@ -45,7 +48,7 @@ pub(super) fn parse(text: &str, folder: &Path) -> Result<Config, Vec<Problem>> {
 }
 
 fn read_file(mut file: Section<'_, '_>, folder: &Path) -> Config {
-    let data_dir = folder.join(file.find("data_dir").unwrap_or_else(|| Config::default().data_dir));
+    let data_dir = folder.join(file.find::<PathBuf>("data_dir").unwrap_or_else(|| USUAL_DATA_DIR.into()));
     let twitch = TwitchConfig::read(&mut file, |_, _| {});
     let accounts = read_accounts(&mut file, folder);
     let channels = read_channels(file.section("channels"), &accounts);
@@ -220,7 +223,7 @@ mod tests {
     #[test]
     fn the_example_says_the_defaults() {
         let account = AccountConfig { login: login("mybot"), token: TokenSource::Environment("TWITCHY_TOKEN".into()) };
-        let expected = Config { accounts: vec![account], ..Config::default() };
+        let expected = Config { data_dir: USUAL_DATA_DIR.into(), accounts: vec![account], ..Config::default() };
         assert_eq!(parse(&uncommented_example(), Path::new("")), Ok(expected));
     }
 

@@ -37,7 +37,7 @@ pub enum ParseTokenError {
 pub fn load_access_token(source: &TokenSource) -> Result<SecretString, LoadTokenError> {
     let (holder, text) = match source {
         TokenSource::Environment(variable) => {
-            let text = environment::find_token(variable).ok_or_else(|| LoadTokenError::NotSet(variable.clone()))?;
+            let text = environment::find_secret(variable).ok_or_else(|| LoadTokenError::NotSet(variable.clone()))?;
             (format!("the environment variable {variable}"), text)
         }
         TokenSource::File(path) => {

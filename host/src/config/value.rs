@@ -7,9 +7,9 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::address::{HostName, Network, ParseHttpError, PublicUrl, parse_listen};
+use super::address::{HostName, Network, ParseHttpError, PublicUrl};
 use super::environment::{WITHOUT_QUOTES, is_quoted};
-use super::log_format::LogFormat;
+use super::log_format::{LogFormat, ParseLogFormatError};
 use crate::domain::id::Login;
 use crate::domain::server::ServerAddress;
 
@@ -113,16 +113,6 @@ pub(super) fn count_or_auto(value: &DeValue<'_>) -> Result<usize, String> {
     read_integer(value).filter(|count| *count > 0).ok_or_else(|| must_be("a whole number from 1, or \"auto\"", value))
 }
 
-impl ReadValue for LogFormat {
-    fn read(value: &DeValue<'_>) -> Result<Self, String> {
-        match value.as_str() {
-            Some("text") => Ok(LogFormat::Text),
-            Some("json") => Ok(LogFormat::Json),
-            _ => Err(must_be("\"text\" or \"json\"", value)),
-        }
-    }
-}
-
 /// `Some` value, or `None` for `"off"`.
 pub(super) fn or_off<T: ReadValue>(value: &DeValue<'_>) -> Result<Option<T>, String> {
     if value.as_str() == Some("off") { Ok(None) } else { T::read(value).map(Some) }
@@ -214,13 +204,6 @@ pub(super) fn parse_path(text: &str) -> Result<PathBuf, String> {
     Ok(text.into())
 }
 
-impl ReadValue for Login {
-    fn read(value: &DeValue<'_>) -> Result<Self, String> {
-        let login = value.as_str().and_then(|text| text.parse().ok());
-        login.ok_or_else(|| must_be("a login of 1 to 25 letters, digits or underscores, such as \"shop\"", value))
-    }
-}
-
 macro_rules! read_text {
     ($($value:ty: $valid:expr),*) => {$(
         impl ReadValue for $value {
@@ -231,22 +214,18 @@ macro_rules! read_text {
         }
     )*};
 }
-read_text!(HostName: ParseHttpError::HostName, Network: ParseHttpError::Network);
-
-/// An address and a port, or `None` for `"off"`.
-pub(super) fn listen(value: &DeValue<'_>) -> Result<Option<SocketAddr>, String> {
-    let listen = value.as_str().and_then(|text| parse_listen(text).ok());
-    listen.ok_or_else(|| must_be(&ParseHttpError::Listen.to_string(), value))
+read_text! {
+    HostName: ParseHttpError::HostName,
+    LogFormat: ParseLogFormatError,
+    Login: "a login of 1 to 25 letters, digits or underscores, such as \"shop\"",
+    Network: ParseHttpError::Network,
+    PublicUrl: ParseHttpError::PublicUrl,
+    SocketAddr: ParseHttpError::Listen
 }
 
 /// A URL, or `None` for `"auto"`.
 pub(super) fn url_or_auto(value: &DeValue<'_>) -> Result<Option<PublicUrl>, String> {
-    let text = value.as_str();
-    if text == Some("auto") {
-        return Ok(None);
-    }
-    let url = text.and_then(|text| text.parse().ok()).map(Some);
-    url.ok_or_else(|| must_be(&ParseHttpError::PublicUrl.to_string(), value))
+    if value.as_str() == Some("auto") { Ok(None) } else { PublicUrl::read(value).map(Some) }
 }
 
 /// The name of an environment variable. Lower case is refused: a token pasted here by mistake would be in lower case.
