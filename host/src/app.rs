@@ -14,6 +14,7 @@
 //! The socket takes orders as well, from the host's own system user and root (`orders`): make and revoke keys, list channels. These have
 //! to work before there is a key; all else is the API's.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,7 +24,6 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::chat::worker::run_dispatch;
@@ -63,7 +63,6 @@ mod trials;
 pub mod uid;
 mod used_limits;
 mod wanted;
-pub mod watching;
 
 use accounts::{Roster, StoredIds, run_status_lines};
 use chat_thread::ChatThread;
@@ -105,18 +104,14 @@ pub struct App {
     lost_log_lines: LostLines,
     /// Answers requests; ends first.
     serving: Tasks,
-    stop_serving: CancellationToken,
     /// The address of the API.
     address: Option<SocketAddr>,
     /// Answers messages; ends second.
     answering: Tasks,
-    stop_answering: CancellationToken,
     /// The connections; they end when the last reply has been sent.
     connected: Tasks,
-    stop_connections: CancellationToken,
     /// Reports the host's state as long as there are connections.
     reporting: Tasks,
-    stop_reporting: CancellationToken,
     /// Tasks that end with the store.
     storing: Tasks,
     /// The thread of `answering` and of the accounts' connections.
@@ -159,14 +154,10 @@ impl App {
             wanted,
             lost_log_lines,
             serving: Tasks::default(),
-            stop_serving: CancellationToken::new(),
             address: None,
             answering: Tasks::default(),
-            stop_answering: CancellationToken::new(),
             connected: Tasks::default(),
-            stop_connections: CancellationToken::new(),
             reporting: Tasks::default(),
-            stop_reporting: CancellationToken::new(),
             storing: Tasks::default(),
             chat_thread,
         };
@@ -194,8 +185,8 @@ impl App {
 
     async fn start_accounts(&mut self, accounts: &[AccountConfig]) -> anyhow::Result<()> {
         self.roster.add(&self.accounts, accounts).await?;
-        self.connected.start("accounts", self.accounts.clone().run(self.stop_connections.clone()));
-        let lines = run_status_lines(self.accounts.clone(), self.host.telemetry.clone(), self.stop_reporting.clone());
+        self.connected.start("accounts", self.accounts.clone().run(self.connected.stop.clone()));
+        let lines = run_status_lines(self.accounts.clone(), self.host.telemetry.clone(), self.reporting.stop.clone());
         self.reporting.start("status lines", lines);
         Ok(())
     }
@@ -204,7 +195,7 @@ impl App {
         let setup = self.host.setup.clone();
         let learn = move |event| learn::learn(setup.clone(), event);
         let (dispatch, outboxes, stop) =
-            (self.host.dispatch.clone(), self.accounts.clone(), self.stop_answering.clone());
+            (self.host.dispatch.clone(), self.accounts.clone(), self.answering.stop.clone());
         let answering = run_dispatch(dispatch, events, outboxes, learn, stop);
         self.answering.start_on(self.chat_thread.runtime(), "dispatch", answering);
     }
@@ -213,13 +204,13 @@ impl App {
         let Some(exporter) = exporter else { return };
         let telemetry = self.host.telemetry.clone();
         let note = move |fate, traces| telemetry.metrics.note_traces(fate, traces);
-        self.reporting.start("traces", exporter.run(note, self.stop_reporting.clone()));
+        self.reporting.start("traces", exporter.run(note, self.reporting.stop.clone()));
     }
 
     fn start_status_socket(&mut self, socket: Option<StatusSocket>) {
         let Some(socket) = socket else { return };
         let orders = Orders { observer: self.observer(), api: self.address };
-        let answering = socket.run(Arc::new(orders), self.stop_reporting.clone());
+        let answering = socket.run(Arc::new(orders), self.reporting.stop.clone());
         self.reporting.start("status socket", answering);
     }
 
@@ -240,11 +231,12 @@ impl App {
     }
 
     fn start_serving(&mut self, config: HttpConfig, (listener, address): (TcpListener, SocketAddr)) {
-        let (host, stop) = (self.host.clone(), self.stop_serving.clone());
-        let readiness = Box::new(http::Health(self.observer()));
+        let (host, stop) = (self.host.clone(), self.serving.stop.clone());
+        let observer = self.observer();
+        let readiness = Box::new(move || http::list_unready(&observer));
         let api = Api::new(host, config.clone(), readiness, Box::new(SystemEntropy), self.readings(), stop);
         let router = build_router(api);
-        self.serving.start("http", serve(listener, router, config, self.stop_serving.clone()));
+        self.serving.start("http", serve(listener, router, config, self.serving.stop.clone()));
         self.address = Some(address);
         info!("the API answers at http://{address}; its documentation is at http://{address}/api/docs");
     }
@@ -252,6 +244,17 @@ impl App {
     /// The address of the API; `None` if it is off.
     pub fn address(&self) -> Option<SocketAddr> {
         self.address
+    }
+
+    /// Lines, events and replies that were lost or refused since the start, by reason, summed over all accounts.
+    pub fn list_losses(&self) -> BTreeMap<&'static str, u64> {
+        let mut losses = BTreeMap::new();
+        for account in self.accounts.list().iter() {
+            for (reason, count) in account.states.borrow().counts.list() {
+                *losses.entry(reason).or_default() += count;
+            }
+        }
+        losses
     }
 
     /// Returns the name of a task that ended unexpectedly. [`App::stop`] must follow.
@@ -268,16 +271,16 @@ impl App {
     /// Stops everything, in order.
     pub async fn stop(self) -> anyhow::Result<()> {
         info!("stopping: no more requests and messages are read");
-        self.stop_serving.cancel();
-        self.stop_answering.cancel();
+        self.serving.stop.cancel();
+        self.answering.stop.cancel();
         self.serving.finish().await;
         self.answering.finish().await;
         info!("all commands have ended; sending what waits");
-        self.stop_connections.cancel();
+        self.connected.stop.cancel();
         self.connected.finish().await;
         self.accounts.finish().await;
         self.roster.save_uses(&self.accounts).await;
-        self.stop_reporting.cancel();
+        self.reporting.stop.cancel();
         self.reporting.finish().await;
         self.host.sandbox.shut_down().await;
         self.host.store.close().await.context("cannot close the database")?;

@@ -17,7 +17,6 @@ pub mod error;
 pub mod key;
 mod openapi;
 pub mod principal;
-pub mod readiness;
 pub mod request;
 mod router;
 pub mod server;

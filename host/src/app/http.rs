@@ -8,7 +8,6 @@ use tokio::net::TcpListener;
 use super::status::Observer;
 use super::status::problems::list_problems;
 use crate::config::HttpConfig;
-use crate::http::readiness::Readiness;
 
 /// Opens the listener; `None` if `http.listen` is "off".
 ///
@@ -23,11 +22,7 @@ pub(super) async fn listen(config: &HttpConfig) -> anyhow::Result<Option<(TcpLis
 }
 
 /// The host is ready unless it has a problem that keeps it from its work.
-pub(super) struct Health(pub(super) Observer);
-
-impl Readiness for Health {
-    fn list_unready(&self) -> Vec<(String, String)> {
-        let problems = list_problems(&self.0.observe()).into_iter();
-        problems.filter_map(|problem| Some((problem.subject, problem.unready?))).collect()
-    }
+pub(super) fn list_unready(observer: &Observer) -> Vec<(String, String)> {
+    let problems = list_problems(&observer.observe()).into_iter();
+    problems.filter_map(|problem| Some((problem.subject, problem.unready?))).collect()
 }

@@ -4,11 +4,14 @@ use std::collections::HashMap;
 
 use tokio::runtime::Handle;
 use tokio::task::{Id, JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 /// Tasks of one kind, which end together. Dropping the set aborts them.
 #[derive(Default)]
 pub(super) struct Tasks {
+    /// Asks the tasks to end.
+    pub(super) stop: CancellationToken,
     running: JoinSet<()>,
     names: HashMap<Id, String>,
 }

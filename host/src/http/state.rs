@@ -9,7 +9,6 @@ use tokio_util::sync::CancellationToken;
 use super::entropy::Entropy;
 use super::error::ApiError;
 use super::openapi::served::Served;
-use super::readiness::Readiness;
 use super::request::running::Running;
 use super::server::callers::Gate;
 use super::server::throttle::{Quota, Uploads, limit_listeners};
@@ -57,11 +56,14 @@ impl Host {
     }
 }
 
+/// Returns the parts of the host that are not ready, each with the reason; empty if all are ready. Must not block.
+pub type Readiness = Box<dyn Fn() -> Vec<(String, String)> + Send + Sync>;
+
 /// The state of all endpoints, which take it as `State<Arc<Api>>`: the host, and the API's own parts.
 pub struct Api {
     pub(super) host: Host,
     pub(super) config: HttpConfig,
-    pub(super) readiness: Box<dyn Readiness>,
+    pub(super) readiness: Readiness,
     pub(super) entropy: Box<dyn Entropy>,
     pub(super) readings: Readings,
     /// Cancelled at shutdown, which ends answers that would otherwise never end, such as streams of events.
@@ -86,7 +88,7 @@ impl Api {
     pub fn new(
         host: Host,
         config: HttpConfig,
-        readiness: Box<dyn Readiness>,
+        readiness: Readiness,
         entropy: Box<dyn Entropy>,
         readings: Readings,
         stop: CancellationToken,

@@ -14,7 +14,6 @@ use tower::ServiceExt;
 use twitchy::config::{HttpConfig, SandboxConfig};
 use twitchy::http::build_router;
 use twitchy::http::entropy::Entropy;
-use twitchy::http::readiness::Readiness;
 use twitchy::http::server::address::Peer;
 use twitchy::http::state::{Api, Host};
 use twitchy::modules::publish::Publisher;
@@ -55,14 +54,6 @@ impl Entropy for Counting {
     }
 }
 
-struct Unready(Arc<Mutex<Vec<(String, String)>>>);
-
-impl Readiness for Unready {
-    fn list_unready(&self) -> Vec<(String, String)> {
-        self.0.lock().unwrap().clone()
-    }
-}
-
 impl Site {
     pub(crate) async fn open() -> Site {
         Site::with(HttpConfig { rate_without_key: 1000, burst_without_key: 10_000, ..HttpConfig::default() }).await
@@ -86,7 +77,8 @@ impl Site {
         let components = sandbox.components().clone();
         let publisher = Publisher::new(store.clone(), versions.clone(), components, sandbox.clone());
         let host = Host::new(sandbox.clone(), publisher, dispatch.clone(), versions.clone(), ground.sealer.clone());
-        let readiness = Box::new(Unready(Arc::clone(&unready)));
+        let shown: Arc<Mutex<Vec<(String, String)>>> = Arc::clone(&unready);
+        let readiness = Box::new(move || shown.lock().unwrap().clone());
         let readings = Arc::new(|| vec![Reading::level("answer", "For the tests").with(&[], 42.0)]);
         let api = Api::new(host, config, readiness, Box::<Counting>::default(), readings, stop.clone());
         let router = build_router(api.clone());

@@ -18,7 +18,7 @@ use super::names::{BOT, CHANNELS};
 use super::speech::{Speech, Spoken, Words};
 use crate::app::data_dir::{database_path, open_store};
 use crate::app::quiet::wait_until_quiet;
-use crate::app::{App, Dependencies, watching};
+use crate::app::{App, Dependencies};
 use crate::chat::dispatch::unanswered::Unanswered;
 use crate::config::{AccountConfig, Config, SeedChannel, TokenSource};
 use crate::domain::account::BotAccount;
@@ -186,15 +186,15 @@ impl Stage {
     }
 
     pub(super) fn find_setup(&self, channel: &Login) -> Option<ChannelSetup> {
-        watching::find_channel(&self.app, ChannelId(self.twitch.user_id(channel.as_str()).parse().ok()?))
+        self.app.host.setup.find_channel(ChannelId(self.twitch.user_id(channel.as_str()).parse().ok()?))
     }
 
     pub(super) fn listen_to_unanswered(&self) -> broadcast::Receiver<Unanswered> {
-        watching::listen_to_unanswered(&self.app)
+        self.app.host.dispatch.listen_to_unanswered()
     }
 
     pub(super) fn list_losses(&self) -> BTreeMap<&'static str, u64> {
-        watching::list_losses(&self.app)
+        self.app.list_losses()
     }
 
     /// Creates a channel once only: creating it again would remove everyone from it.

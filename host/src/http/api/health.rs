@@ -40,7 +40,7 @@ async fn tell_health() -> Json<Health> {
     responses((status = 200, description = "All is ready.", body = Health), (status = 503, description = "Something is not."))
 )]
 async fn tell_readiness(State(api): State<Arc<Api>>) -> Result<Json<Health>, ApiError> {
-    let mut unready = api.readiness.list_unready();
+    let mut unready = (api.readiness)();
     if api.store.host.list_api_keys(None, 1).await.is_err() {
         unready.push(("store".to_owned(), "The database does not answer.".to_owned()));
     }
