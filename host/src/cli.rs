@@ -68,7 +68,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => {
             // If standard error is closed, this failure cannot be reported anywhere.
             error.print().ok();
-            return exit_code(error.exit_code());
+            return u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
         }
     };
     let outcome = match command {
@@ -81,24 +81,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Subcommands::CompileModule(arguments)) => compile_module::run(&arguments),
         Some(Subcommands::ApiKey(arguments)) => api_key::run(&arguments),
         Some(Subcommands::Channel(arguments)) => channel::run(&arguments),
-        None => Ok(show_first_steps()),
+        None => {
+            output::report(format_args!(
+                "twitchy answers commands in Twitch chat, each in a sandbox of its own.\n\n{FIRST_STEPS}"
+            ));
+            Ok(ExitCode::from(2))
+        }
     };
     outcome.unwrap_or_else(|error| {
         output::report(format_args!("twitchy: {error:#}"));
         ExitCode::FAILURE
     })
-}
-
-/// Prints the first steps, for a start without a subcommand.
-fn show_first_steps() -> ExitCode {
-    output::report(format_args!(
-        "twitchy answers commands in Twitch chat, each in a sandbox of its own.\n\n{FIRST_STEPS}"
-    ));
-    ExitCode::from(2)
-}
-
-fn exit_code(code: i32) -> ExitCode {
-    u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 #[cfg(test)]

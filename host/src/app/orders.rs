@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::status::Observer;
 use crate::domain::audit::{Actor, Stamp};
 use crate::http::shapes::key::{Key, NewKey};
+use crate::store::Store;
 
 pub mod channels;
 pub mod keys;
@@ -89,26 +90,34 @@ impl Orders {
 
     async fn answer(&self, order: Order, stamp: Stamp) -> Result<Answer, OrderKeysError> {
         let store = &self.observer.host.store;
-        match order {
-            Order::CreateKey(wanted) => {
-                let (secret, key) = keys::create_key(store, wanted, stamp).await?;
-                Ok(Answer::KeyCreated { secret, key, api: self.api })
-            }
-            Order::ListKeys { after } => {
-                let (items, next) = keys::list_keys(store, after.as_deref()).await?;
-                Ok(Answer::Keys { items, next })
-            }
-            Order::RevokeKey { id } => {
-                let key = keys::revoke_key(store, &id, stamp).await?;
-                Ok(Answer::KeyRevoked { key })
-            }
-            Order::ListChannels { after } => {
-                let wanted = store.host.list_wanted().await?;
-                let (items, next) = list_channels(&self.observer, &wanted, after.as_deref(), stamp.at);
-                Ok(Answer::Channels { items, next })
-            }
+        if let Order::ListChannels { after } = &order {
+            let wanted = store.host.list_wanted().await?;
+            let (items, next) = list_channels(&self.observer, &wanted, after.as_deref(), stamp.at);
+            return Ok(Answer::Channels { items, next });
         }
+        answer_about_keys(store, order, stamp, self.api).await
     }
+}
+
+/// Carries out an order about keys, for which the store is enough. `api` is the API's address.
+pub async fn answer_about_keys(
+    store: &Store,
+    order: Order,
+    stamp: Stamp,
+    api: Option<SocketAddr>,
+) -> Result<Answer, OrderKeysError> {
+    Ok(match order {
+        Order::CreateKey(wanted) => {
+            let (secret, key) = keys::create_key(store, wanted, stamp).await?;
+            Answer::KeyCreated { secret, key, api }
+        }
+        Order::ListKeys { after } => {
+            let (items, next) = keys::list_keys(store, after.as_deref()).await?;
+            Answer::Keys { items, next }
+        }
+        Order::RevokeKey { id } => Answer::KeyRevoked { key: keys::revoke_key(store, &id, stamp).await? },
+        Order::ListChannels { .. } => return Err(OrderKeysError::NeedsHost),
+    })
 }
 
 fn refuse_line(error: &serde_json::Error) -> String {

@@ -40,14 +40,6 @@ pub(super) const ANOTHER_VERSION: &str = "the host answers in another version's 
 
 const EVENT_STREAM: &[u8] = b"text/event-stream";
 
-/// The arguments that say which host to call.
-#[derive(Clone, Debug, clap::Args)]
-pub(super) struct HostArguments {
-    /// Where the host's API is [default: $TWITCHY_URL, or http://127.0.0.1:8080]
-    #[arg(long, value_name = "URL")]
-    pub(super) url: Option<ApiUrl>,
-}
-
 /// `https://bot.example.com`, or `http://` on this machine. Without a path, because the API's paths are fixed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ApiUrl(ServerAddress);
@@ -133,11 +125,9 @@ impl Question {
         Question { method, path: path.into(), headers: Vec::new(), body: Empty::new().boxed() }
     }
 
-    pub(super) fn with_json(mut self, body: &impl Serialize) -> Question {
+    pub(super) fn with_json(self, body: &impl Serialize) -> Question {
         let body = serde_json::to_vec(body).expect("texts, numbers and maps by text can be written as JSON");
-        self.headers.push((CONTENT_TYPE, HeaderValue::from_static("application/json")));
-        self.body = Full::from(body).boxed();
-        self
+        self.with_body("application/json", Full::from(body).boxed())
     }
 
     pub(super) fn with_body(mut self, content_type: &'static str, body: Body) -> Question {
@@ -156,7 +146,7 @@ impl Question {
 impl ApiClient {
     /// # Errors
     /// If the environment holds no API key or an invalid address.
-    pub(super) fn new(host: &HostArguments) -> anyhow::Result<ApiClient> {
+    pub(super) fn new(url: Option<&ApiUrl>) -> anyhow::Result<ApiClient> {
         let Some(key) = environment::find_api_key() else {
             bail!(
                 "put an API key into the environment variable TWITCHY_API_KEY; `twitchy api-key create` makes one, and \
@@ -166,7 +156,7 @@ impl ApiClient {
         if environment::is_quoted(key.expose_secret()) {
             bail!("TWITCHY_API_KEY: write the key {}", environment::WITHOUT_QUOTES);
         }
-        let url = match (&host.url, environment::find_api_url()) {
+        let url = match (url, environment::find_api_url()) {
             (Some(url), _) => url.clone(),
             (None, Some(text)) => text.parse().context("TWITCHY_URL is no address of a host")?,
             (None, None) => USUAL_URL.parse().context("the usual address")?,

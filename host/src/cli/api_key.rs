@@ -13,14 +13,14 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, bail};
 use hyper::Method;
 
-use super::api_client::{ANOTHER_VERSION, ApiClient, ApiUrl, HostArguments, Question};
+use super::api_client::{ANOTHER_VERSION, ApiClient, ApiUrl, Question};
 use super::channel_name::find_channel_id;
 use super::config_file::{USUAL_CONFIG, load_config};
 use super::local_host::{AskHostError, LocalHost};
 use super::output;
-use super::table::{Row, align};
+use super::table::align;
 use crate::app::data_dir::open_store;
-use crate::app::orders::{Answer, Order, keys};
+use crate::app::orders::{Answer, Order, answer_about_keys};
 use crate::app::status_socket::socket_path;
 use crate::app::uid::describe_own_uid;
 use crate::config::Config;
@@ -93,7 +93,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         if let Some(url) = &store.url {
-            let client = ApiClient::new(&HostArguments { url: Some(url.clone()) })?;
+            let client = ApiClient::new(Some(url))?;
             return ask_host(&client, &arguments.action).await.map(|()| ExitCode::SUCCESS);
         }
         let path = store.config.as_deref().unwrap_or(Path::new(USUAL_CONFIG));
@@ -127,18 +127,7 @@ impl Keys<'_> {
         let store = self.store.as_ref().context("the database is open")?;
         let by = Actor::CommandLine { system_user: Some(describe_own_uid().into()) };
         let stamp = Stamp { by, at: SystemTime::now(), address: None };
-        Ok(match order {
-            Order::CreateKey(wanted) => {
-                let (secret, key) = keys::create_key(store, wanted, stamp).await?;
-                Answer::KeyCreated { secret, key, api: None }
-            }
-            Order::ListKeys { after } => {
-                let (items, next) = keys::list_keys(store, after.as_deref()).await?;
-                Answer::Keys { items, next }
-            }
-            Order::RevokeKey { id } => Answer::KeyRevoked { key: keys::revoke_key(store, &id, stamp).await? },
-            Order::ListChannels { .. } => bail!("channels are listed by a running host"),
-        })
+        Ok(answer_about_keys(store, order, stamp, None).await?)
     }
 
     fn open_store(&self) -> anyhow::Result<Store> {
@@ -287,8 +276,7 @@ fn print_keys(keys: Vec<Key>, as_json: bool) -> anyhow::Result<()> {
         let used = key.last_used_at.clone().unwrap_or_else(|| "never".to_owned());
         vec![key.id.clone(), key.name.clone(), key.scopes.join(", "), key.created_at.clone(), used, state]
     };
-    let rows: Vec<Row> = keys.iter().map(row).collect();
-    output::print(align(&["key", "name", "opens", "made", "last used", "state"], &rows))?;
+    output::print(align(&["key", "name", "opens", "made", "last used", "state"], keys.iter().map(row)))?;
     Ok(())
 }
 

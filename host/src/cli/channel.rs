@@ -9,7 +9,7 @@ use super::api_client::ANOTHER_VERSION;
 use super::config_file::{USUAL_CONFIG, load_config};
 use super::local_host::LocalHost;
 use super::output;
-use super::table::{Row, align};
+use super::table::align;
 use crate::app::orders::channels::ChannelStatus;
 use crate::app::orders::{Answer, Order};
 use crate::http::shapes::page::Listed;
@@ -23,22 +23,19 @@ pub(super) struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     /// List the channels: Twitch id, login, display name, bot account, where the bot stands, and the modules that answer.
-    List(List),
-}
-
-#[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  twitchy channel list --config config.toml")]
-struct List {
-    /// The configuration file of a running host on this machine; no key is needed.
-    #[arg(long, value_name = "FILE", default_value = USUAL_CONFIG)]
-    config: PathBuf,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
+    #[command(after_help = "Example:\n  twitchy channel list --config config.toml")]
+    List {
+        /// The configuration file of a running host on this machine; no key is needed.
+        #[arg(long, value_name = "FILE", default_value = USUAL_CONFIG)]
+        config: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let Action::List(List { config: path, json }) = &arguments.action;
+    let Action::List { config: path, json } = &arguments.action;
     let Some(config) = load_config(path) else { return Ok(ExitCode::from(2)) };
     let host = LocalHost::new(&config.data_dir, path);
     let (mut channels, mut after) = (Vec::new(), None);
@@ -69,8 +66,7 @@ fn report(channels: &[ChannelStatus]) -> String {
         let modules = channel.modules.join(", ");
         vec![channel.login.clone(), id, display_name, channel.account.clone(), channel.state.clone(), modules]
     };
-    let rows: Vec<Row> = channels.iter().map(row).collect();
-    align(&["channel", "id", "name", "account", "state", "modules"], &rows)
+    align(&["channel", "id", "name", "account", "state", "modules"], channels.iter().map(row))
 }
 
 #[cfg(test)]

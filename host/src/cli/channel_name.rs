@@ -27,10 +27,10 @@ pub(super) async fn find_channel_id(name: &ChannelName, client: &ApiClient) -> a
 }
 
 /// The ids are in the order of `names`.
-pub(super) async fn find_channel_ids(names: &[ChannelName], client: &ApiClient) -> anyhow::Result<Vec<ChannelId>> {
+pub(super) async fn find_channel_ids(names: &[ChannelName], client: &ApiClient) -> anyhow::Result<Vec<String>> {
     let mut ids = Vec::new();
     for name in names {
-        ids.push(find_channel_id(name, client).await?);
+        ids.push(find_channel_id(name, client).await?.to_string());
     }
     Ok(ids)
 }

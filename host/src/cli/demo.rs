@@ -41,13 +41,12 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let script = match arguments.script.as_deref().map(script::Script::load) {
-        Some(Err(error)) => {
-            output::report(error);
+    let script = match arguments.script.as_deref().map(script::load_script).transpose() {
+        Ok(script) => script,
+        Err(error) => {
+            output::report(format_args!("{error:#}"));
             return Ok(ExitCode::from(2));
         }
-        Some(Ok(script)) => Some(script),
-        None => None,
     };
     let state = State::choose(arguments.state.as_deref(), arguments.fresh || arguments.script.is_some())?;
     if arguments.reset {

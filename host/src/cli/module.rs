@@ -229,9 +229,7 @@ impl Push {
         let class = if self.large { "large" } else { "small" };
         let mut path = format!("/api/v1/modules?class={class}");
         if !self.canary.is_empty() {
-            let channels = find_channel_ids(&self.canary, &client).await?;
-            let ids: Vec<String> = channels.iter().map(ToString::to_string).collect();
-            path += &format!("&canary={}", ids.join(","));
+            path += &format!("&canary={}", find_channel_ids(&self.canary, &client).await?.join(","));
         }
         let answer = upload::send(&client, &path, bytes).await?;
         if self.common.json {
@@ -243,7 +241,8 @@ impl Push {
         }
         // A failure of this request is no error: the component is uploaded already.
         let module = client.get(format!("/api/v1/modules/{}", version.name)).await.ok();
-        Ok(report::pushed(&version, module.as_ref(), &file_name(&self.file)))
+        let file = self.file.file_name().unwrap_or(self.file.as_os_str());
+        Ok(report::pushed(&version, module.as_ref(), &file.to_string_lossy()))
     }
 }
 
@@ -255,10 +254,6 @@ fn read_component(file: &Path) -> anyhow::Result<Vec<u8>> {
         bail!("it is larger than {} MiB, which no host takes", MOST_READ >> 20);
     }
     Ok(bytes)
-}
-
-fn file_name(file: &Path) -> String {
-    file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned()
 }
 
 impl List {

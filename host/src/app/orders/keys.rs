@@ -31,6 +31,8 @@ pub enum OrderKeysError {
     Id(#[from] ParsePrincipalError),
     #[error("there is no key {0}; `twitchy api-key list` lists all")]
     UnknownKey(KeyId),
+    #[error("channels are listed by a running host")]
+    NeedsHost,
     #[error(transparent)]
     Store(#[from] StoreError),
 }

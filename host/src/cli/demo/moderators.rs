@@ -30,7 +30,9 @@ impl Moderators {
             Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| {
                 format!("{} is damaged: delete it, and appoint the moderators anew", path.display())
             })?,
-            Err(error) if error.kind() == ErrorKind::NotFound => default_moderators(),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                CHANNELS.map(|channel| (channel.to_owned(), BTreeSet::from([BOT.to_owned()]))).into()
+            }
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
         };
         Ok(Moderators { path, appointed: Mutex::new(appointed) })
@@ -59,10 +61,6 @@ impl Moderators {
     fn lock(&self) -> MutexGuard<'_, ModeratorsByChannel> {
         self.appointed.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn default_moderators() -> ModeratorsByChannel {
-    CHANNELS.iter().map(|channel| ((*channel).to_owned(), BTreeSet::from([BOT.to_owned()]))).collect()
 }
 
 /// Writes a second file and renames it over the first, so that a crash leaves either the old list or the new one.

@@ -1,9 +1,9 @@
 //! `twitchy demo --script FILE`: plays a file line by line, and prints the chat.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::{Context, anyhow};
 use fake_twitch::DeliveredMessage;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::TryRecvError;
@@ -18,30 +18,14 @@ use crate::cli::signals::Signals;
 use crate::config::text::read_text;
 use crate::domain::id::Login;
 
-/// A script in which every line is valid.
-#[derive(Debug)]
-pub(super) struct Script {
-    lines: Vec<PlayLine>,
-}
-
-/// Why a script is rejected. The whole script is checked before any line is played.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum LoadScriptError {
-    #[error("cannot read {}: {error}", path.display())]
-    Read { path: PathBuf, error: io::Error },
-    #[error("{}:{line}: {reason}", path.display())]
-    Line { path: PathBuf, line: usize, reason: PlayLineError },
-}
-
-impl Script {
-    pub(super) fn load(path: &Path) -> Result<Script, LoadScriptError> {
-        let text = read_text(path).map_err(|error| LoadScriptError::Read { path: path.to_owned(), error })?;
-        parse(&text).map_err(|(line, reason)| LoadScriptError::Line { path: path.to_owned(), line, reason })
-    }
+/// Checks the whole script before any line is played.
+pub(super) fn load_script(path: &Path) -> anyhow::Result<Vec<PlayLine>> {
+    let text = read_text(path).with_context(|| format!("cannot read {}", path.display()))?;
+    parse(&text).map_err(|(line, reason)| anyhow!("{}:{line}: {reason}", path.display()))
 }
 
 /// The error carries its line number, from 1. A byte order mark, with which some editors begin a file, is skipped.
-fn parse(text: &str) -> Result<Script, (usize, PlayLineError)> {
+fn parse(text: &str) -> Result<Vec<PlayLine>, (usize, PlayLineError)> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut channel = first_channel();
     let mut lines = Vec::new();
@@ -58,7 +42,7 @@ fn parse(text: &str) -> Result<Script, (usize, PlayLineError)> {
         }
         lines.push(line);
     }
-    Ok(Script { lines })
+    Ok(lines)
 }
 
 pub(super) fn first_channel() -> Login {
@@ -66,7 +50,7 @@ pub(super) fn first_channel() -> Login {
 }
 
 /// Plays the script until its end or a signal.
-pub(super) async fn play(script: &Script, state_dir: &Path, cache_dir: &Path) -> anyhow::Result<ExitCode> {
+pub(super) async fn play(script: &[PlayLine], state_dir: &Path, cache_dir: &Path) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
     let stage = Stage::start(state_dir, cache_dir, None).await?;
     let exit_code = tokio::select! {
@@ -79,11 +63,11 @@ pub(super) async fn play(script: &Script, state_dir: &Path, cache_dir: &Path) ->
 
 /// Waits after each line until the bot has nothing more to do, so that two runs print the same. Ends early if standard
 /// output is closed.
-async fn play_script(stage: &Stage, script: &Script) -> anyhow::Result<()> {
+async fn play_script(stage: &Stage, script: &[PlayLine]) -> anyhow::Result<()> {
     let (mut heard, mut reasons) = (stage.subscribe(), Reasons::listen(stage));
     let mut display = Display::default();
     let mut channel = first_channel();
-    for line in &script.lines {
+    for line in script {
         let said = match line {
             PlayLine::Nothing => continue,
             PlayLine::Channel(next) => {
@@ -155,13 +139,13 @@ mod tests {
     fn a_script_may_be_written_with_notepad() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "\u{feff}alice> !help\r\n").unwrap();
-        assert_eq!(Script::load(file.path()).unwrap().lines, parse("alice> !help").unwrap().lines);
+        assert_eq!(load_script(file.path()).unwrap(), parse("alice> !help").unwrap());
     }
 
     #[test]
     fn what_was_typed_at_the_prompt_can_be_played() {
         let script = parse("/help\nmoderator carol> hi\n/quit\nno line at all").unwrap();
-        assert_eq!(script.lines, [parse_play_line("mod carol> hi", &first_channel()).unwrap()]);
+        assert_eq!(script, [parse_play_line("mod carol> hi", &first_channel()).unwrap()]);
     }
 
     #[test]

@@ -6,14 +6,15 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::report;
-use crate::cli::api_client::{Answer, ApiClient, HostArguments, Question};
+use crate::cli::api_client::{Answer, ApiClient, ApiUrl, Question};
 use crate::cli::output;
 use crate::domain::id::{ChannelId, ModuleName};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Common {
-    #[command(flatten)]
-    pub(super) host: HostArguments,
+    /// Where the host's API is [default: $TWITCHY_URL, or http://127.0.0.1:8080]
+    #[arg(long, value_name = "URL")]
+    url: Option<ApiUrl>,
     /// Print the host's answer as JSON.
     #[arg(long)]
     pub(super) json: bool,
@@ -21,7 +22,7 @@ pub(super) struct Common {
 
 impl Common {
     pub(super) fn client(&self) -> anyhow::Result<ApiClient> {
-        ApiClient::new(&self.host)
+        ApiClient::new(self.url.as_ref())
     }
 
     /// The output for `answer`: its JSON with `--json`, otherwise a report for people.

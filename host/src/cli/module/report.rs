@@ -1,6 +1,6 @@
 //! Reports about modules, as text for people.
 
-use crate::cli::table::{Row, align};
+use crate::cli::table::{Row, align, section};
 use crate::domain::channel_name::ChannelName;
 use crate::http::shapes::channel_module::{ChannelModule, ChannelModuleState, ModuleGrants, WaitingVersion};
 use crate::http::shapes::module::{
@@ -82,7 +82,7 @@ pub(super) fn list(modules: &[ModuleSummary]) -> String {
         let latest = module.latest.as_deref().unwrap_or("none");
         vec![text(&module.name), latest.to_owned(), text(&module.source), text(&module.summary)]
     };
-    align(&["module", "latest", "source", "what it does"], &rows(modules, row))
+    align(&["module", "latest", "source", "what it does"], modules.iter().map(row))
 }
 
 /// A module; `version` is the version to show in detail.
@@ -97,10 +97,10 @@ pub(super) fn module(module: &ModuleDetail, version: Option<&VersionDetail>) -> 
         let (class, digest) = (text(&version.class), text(&version.digest));
         report += &format!("{} bytes, {class}, sha256 {digest}\n\n", version.bytes);
         report += &asks(version);
-        report += &section(&["command", "for", "cooldown", "what it does"], &rows(&version.commands, command_row));
-        report += &section(&["setting", "kind", "default", "what it does"], &rows(&version.settings, setting_row));
+        report += &section(&["command", "for", "cooldown", "what it does"], version.commands.iter().map(command_row));
+        report += &section(&["setting", "kind", "default", "what it does"], version.settings.iter().map(setting_row));
     }
-    report + &section(&["version", "uploaded", "by", "state"], &rows(&module.versions, version_row))
+    report + &section(&["version", "uploaded", "by", "state"], module.versions.iter().map(version_row))
 }
 
 pub(super) fn list_in_channel(modules: &[ChannelModuleState]) -> String {
@@ -114,7 +114,7 @@ pub(super) fn list_in_channel(modules: &[ChannelModuleState]) -> String {
         let waits = state.waiting.as_ref().map(|waiting| waiting.version.clone()).unwrap_or_default();
         vec![text(&state.name), stands.to_owned(), show(state.running_version.as_deref()), waits]
     };
-    align(&["module", "here", "version", "waits"], &rows(modules, row))
+    align(&["module", "here", "version", "waits"], modules.iter().map(row))
 }
 
 /// A module's set-up in a channel.
@@ -136,7 +136,7 @@ pub(super) fn set_up(module: &ChannelModule, channel: &ChannelName) -> String {
     }
     let (bytes, keys) = (count_of(storage.bytes, "byte"), count_of(storage.keys, "key"));
     rows.push(vec!["keeps".to_owned(), format!("{bytes} in {keys}")]);
-    format!("{}\n{}", in_channel(state, channel), align(&["set up", ""], &rows))
+    format!("{}\n{}", in_channel(state, channel), align(&["set up", ""], rows))
 }
 
 /// Whether a module answers in a channel. If it does not, or a version waits, the report says why.
@@ -165,13 +165,11 @@ pub(super) fn in_channel(state: &ChannelModuleState, channel: &ChannelName) -> S
 
 /// Hosts that are not granted to a module with the capability `http`.
 pub(super) fn closed_hosts(hosts: &[String]) -> String {
-    match hosts {
-        [] => String::new(),
-        hosts => {
-            let flags: String = hosts.iter().map(|host| format!(" --web-host {}", text(host))).collect();
-            format!("it may not ask all the web hosts that it names; if it is to, add:{flags}\n")
-        }
+    if hosts.is_empty() {
+        return String::new();
     }
+    let flags: String = hosts.iter().map(|host| format!(" --web-host {}", text(host))).collect();
+    format!("it may not ask all the web hosts that it names; if it is to, add:{flags}\n")
 }
 
 pub(super) fn rolled_back(module: &ModuleDetail) -> String {
@@ -186,7 +184,7 @@ fn asks(version: &VersionDetail) -> String {
     let rows: Vec<Row> = asked.map(|asked| vec![text(&asked.name), text(&asked.granted_by)]).collect();
     let mut report = match rows.is_empty() {
         true => "it asks for nothing that needs a grant\n".to_owned(),
-        false => align(&["it asks for", "to be granted by the"], &rows),
+        false => align(&["it asks for", "to be granted by the"], rows),
     };
     if !version.http_hosts.is_empty() {
         report += &format!("and to reach {}\n", join(&version.http_hosts));
@@ -213,14 +211,6 @@ fn version_row(VersionSummary { version, life, .. }: &VersionSummary) -> Row {
     let state = if life.withdrawn_at.is_none() { "offered" } else { "withdrawn" };
     let [at, by] = [&life.uploaded_at, &life.uploaded_by].map(|field| show(field.as_deref()));
     vec![text(version), at, by, state.to_owned()]
-}
-
-fn rows<T>(items: &[T], row: impl Fn(&T) -> Row) -> Vec<Row> {
-    items.iter().map(row).collect()
-}
-
-fn section(heading: &[&str], rows: &[Row]) -> String {
-    if rows.is_empty() { String::new() } else { format!("\n{}", align(heading, rows)) }
 }
 
 fn join(texts: &[String]) -> String {

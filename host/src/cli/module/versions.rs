@@ -150,13 +150,12 @@ impl SetCanary {
     async fn run(self) -> anyhow::Result<String> {
         let client = self.common.client()?;
         let channels = find_channel_ids(&self.channel, &client).await?;
-        let ids: Vec<String> = channels.iter().map(ToString::to_string).collect();
         let module = client.ask(Question::new(Method::GET, format!("/api/v1/modules/{}", self.name))).await?;
         if module.etag.is_none() {
             // Without If-Match, this request could undo a concurrent change.
             bail!("the host answers in another version's words");
         }
-        let wanted = NewCanary { version: self.version.to_string(), channels: ids };
+        let wanted = NewCanary { version: self.version.to_string(), channels };
         let path = format!("/api/v1/modules/{}/canary", self.name);
         let question = Question::new(Method::PUT, path).with_json(&wanted).if_match(module.etag);
         let answer = client.ask(question).await?;

@@ -6,25 +6,19 @@ use crate::app::status::line::{describe_dropped, name_phase};
 use crate::app::status::problems::Problem;
 use crate::app::status::shortage::describe_slowing;
 use crate::app::status::{AccountStatus, ModuleStatus, SpanStatus, Status};
-use crate::cli::table::{Row, align};
+use crate::cli::table::{Row, section};
 use crate::domain::span::show_span;
 
 pub(super) fn write_report(status: &Status, problems: &[Problem]) -> String {
     let mut report = format!("twitchy {}, up for {}\n", status.version, show_uptime(status.uptime));
-    let mut add = |heading: &[&str], rows: Vec<Row>| {
-        if !rows.is_empty() {
-            report += "\n";
-            report += &align(heading, &rows);
-        }
-    };
     let accounts = || status.accounts.iter();
-    add(&["account", "state", "for", "channels", "replies waiting"], accounts().map(account_row).collect());
-    add(&["cannot be joined", "account", "reason"], accounts().flat_map(unreachable_rows).collect());
-    add(&["slowed by Twitch's limits", "why"], accounts().filter_map(slowed_row).collect());
-    add(&["queue", "now", "dropped"], queue_rows(status));
-    add(&["dropped", "since the start"], accounts().filter_map(dropped_row).collect());
-    add(&["time taken", "count", "p50", "p99", "longest"], accounts().flat_map(span_rows).collect());
-    add(&["module", "version", "broke"], status.modules.iter().map(module_row).collect());
+    report += &section(&["account", "state", "for", "channels", "replies waiting"], accounts().map(account_row));
+    report += &section(&["cannot be joined", "account", "reason"], accounts().flat_map(unreachable_rows));
+    report += &section(&["slowed by Twitch's limits", "why"], accounts().filter_map(slowed_row));
+    report += &section(&["queue", "now", "dropped"], queue_rows(status));
+    report += &section(&["dropped", "since the start"], accounts().filter_map(dropped_row));
+    report += &section(&["time taken", "count", "p50", "p99", "longest"], accounts().flat_map(span_rows));
+    report += &section(&["module", "version", "broke"], status.modules.iter().map(module_row));
     let unreachable = accounts().map(|account| account.channels.unreachable.len()).sum();
     report + &write_verdict(problems, unreachable)
 }
