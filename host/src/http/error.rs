@@ -13,7 +13,7 @@ use crate::http::request::echo::show_field;
 mod causes;
 pub mod refusals;
 
-use refusals::{BUSY, INVALID_VALUES, NO_CHANNEL, NOT_FOUND, RATE_LIMITED, Refusal, TOO_LARGE};
+use refusals::{BUSY, INVALID_QUERY, INVALID_VALUES, NO_CHANNEL, NOT_FOUND, RATE_LIMITED, Refusal, TOO_LARGE};
 
 /// The reason why a request is refused. Texts are for the author of the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +55,10 @@ impl ApiError {
     /// `what` names the kind of the missing thing: `key`, `module`.
     pub fn not_found(what: &str) -> ApiError {
         ApiError::because(NOT_FOUND, format!("There is no such {what}."))
+    }
+
+    pub fn invalid_query(detail: impl Into<Cow<'static, str>>) -> ApiError {
+        ApiError::because(INVALID_QUERY, detail)
     }
 
     pub fn no_channel() -> ApiError {

@@ -83,13 +83,10 @@ impl Principal {
         if self.may_act_in(channel) { Ok(()) } else { Err(FORBIDDEN.into()) }
     }
 
-    pub fn actor(&self) -> Actor {
-        Actor::Caller { id: self.caller.clone(), name: self.key.name.clone() }
-    }
-
     /// The audit's stamp for a change by this caller.
     pub fn stamp(&self, at: SystemTime) -> Stamp {
-        Stamp { by: self.actor(), at, address: Some(self.address) }
+        let by = Actor::Caller { id: self.caller.clone(), name: self.key.name.clone() };
+        Stamp { by, at, address: Some(self.address) }
     }
 }
 

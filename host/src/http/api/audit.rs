@@ -12,7 +12,6 @@ use crate::domain::id::{ChannelId, Login};
 use crate::domain::principal::CallerId;
 use crate::domain::timestamp::{MOMENT, parse_timestamp, write_timestamp};
 use crate::http::error::ApiError;
-use crate::http::error::refusals::INVALID_QUERY;
 use crate::http::principal::Principal;
 use crate::http::request::body::{Json, Query};
 use crate::http::request::paging::{Page, PageQuery};
@@ -103,14 +102,14 @@ async fn list_audit(
 /// The only channel that the answer may contain. `None` (all channels) only for the operator.
 fn find_channel(query: &AuditQuery, principal: &Principal) -> Result<Option<ChannelId>, ApiError> {
     if let Some(text) = &query.channel {
-        let channel = text.parse().map_err(|_| wrong("channel is a channel's id."))?;
+        let channel = text.parse().map_err(|_| ApiError::invalid_query("channel is a channel's id."))?;
         principal.require_channel(channel)?;
         return Ok(Some(channel));
     }
     match principal.channels().as_deref() {
         None => Ok(None),
         Some([channel]) => Ok(Some(*channel)),
-        Some(_) => Err(wrong("channel is needed: this key opens several.")),
+        Some(_) => Err(ApiError::invalid_query("channel is needed: this key opens several.")),
     }
 }
 
@@ -119,11 +118,11 @@ impl AuditQuery {
     fn into_filter(self) -> Result<AuditFilter, ApiError> {
         let moment = |name: &str, text: Option<String>| {
             // The unescaped plus sign of an offset arrives as a space.
-            let detail = format!("{name} is {MOMENT}; in a query, a + is written %2B.");
-            text.map(|text| parse_timestamp(&text).ok_or_else(|| wrong(&detail))).transpose()
+            let wrong = || ApiError::invalid_query(format!("{name} is {MOMENT}; in a query, a + is written %2B."));
+            text.map(|text| parse_timestamp(&text).ok_or_else(wrong)).transpose()
         };
-        let text = |text: Option<String>, detail: &str| match text {
-            Some(text) if text.chars().count() > LONGEST_TEXT => Err(wrong(detail)),
+        let text = |text: Option<String>, detail: &'static str| match text {
+            Some(text) if text.chars().count() > LONGEST_TEXT => Err(ApiError::invalid_query(detail)),
             text => Ok(text.map(Into::into)),
         };
         let filter = AuditFilter {
@@ -145,9 +144,5 @@ fn with_actor(filter: AuditFilter, actor: &str) -> Result<AuditFilter, ApiError>
         None => actor.parse().ok().map(|kind| AuditFilter { kind: Some(kind), ..filter }),
     };
     let detail = "actor is key, claim, chatter, command-line or host, or key: or chatter: and an id.";
-    found.ok_or_else(|| wrong(detail))
-}
-
-fn wrong(detail: &str) -> ApiError {
-    ApiError::because(INVALID_QUERY, detail.to_owned())
+    found.ok_or_else(|| ApiError::invalid_query(detail))
 }

@@ -12,7 +12,6 @@ use super::path::ChannelPath;
 use crate::domain::id::{ChannelId, Login, ParseIdError};
 use crate::domain::role::Role;
 use crate::domain::timestamp::{MOMENT, parse_timestamp, write_timestamp};
-use crate::http::error::refusals::INVALID_QUERY;
 use crate::http::error::{ApiError, sentence};
 use crate::http::principal::Principal;
 use crate::http::request::body::{Json, Path, Query};
@@ -72,7 +71,7 @@ async fn list_channels(
     page: Page,
 ) -> Result<Json<Listed<Channel>>, ApiError> {
     let after: Option<ChannelId> = page.parse_cursor()?;
-    let wrong = |error: ParseIdError| ApiError::because(INVALID_QUERY, sentence(&error));
+    let wrong = |error: ParseIdError| ApiError::invalid_query(sentence(&error));
     let login: Option<Login> = query.login.map(|login| login.parse()).transpose().map_err(wrong)?;
     let is_wanted = |setup: &ChannelSetup| login.as_ref().is_none_or(|login| setup.channel.login == *login);
     let found = match principal.channels() {

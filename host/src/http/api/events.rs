@@ -22,7 +22,7 @@ use crate::domain::id::ChannelId;
 use crate::domain::report::Report;
 use crate::domain::timestamp::write_timestamp;
 use crate::http::error::ApiError;
-use crate::http::error::refusals::{INVALID_QUERY, TOO_MANY_LISTENERS};
+use crate::http::error::refusals::TOO_MANY_LISTENERS;
 use crate::http::principal::Principal;
 use crate::http::request::body::Query;
 use crate::http::server::throttle::QuotaPermit;
@@ -120,7 +120,7 @@ impl Wanted {
         let kinds =
             query.kind.as_deref().map_or(Ok(KINDS.to_vec()), |kinds| kinds.split(',').map(parse_kind).collect())?;
         let texts_of = match (query.text.unwrap_or(false), channel) {
-            (true, None) => return Err(ApiError::because(INVALID_QUERY, "text needs a channel.")),
+            (true, None) => return Err(ApiError::invalid_query("text needs a channel.")),
             (true, channel) => channel,
             (false, _) => None,
         };
@@ -140,7 +140,7 @@ impl Wanted {
 
 /// Parses `?channel=`.
 pub(super) fn parse_channel(text: &str) -> Result<ChannelId, ApiError> {
-    text.parse().map_err(|_| ApiError::because(INVALID_QUERY, "channel is a channel's id, a number."))
+    text.parse().map_err(|_| ApiError::invalid_query("channel is a channel's id, a number."))
 }
 
 fn kind_of(event: &HostEvent) -> &'static str {
@@ -153,7 +153,7 @@ fn kind_of(event: &HostEvent) -> &'static str {
 
 fn parse_kind(text: &str) -> Result<&'static str, ApiError> {
     let kind = KINDS.into_iter().find(|kind| *kind == text);
-    kind.ok_or_else(|| ApiError::because(INVALID_QUERY, format!("kind is one or more of {}.", KINDS.join(", "))))
+    kind.ok_or_else(|| ApiError::invalid_query(format!("kind is one or more of {}.", KINDS.join(", "))))
 }
 
 /// The state of one listener's stream.

@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::events::parse_channel;
-use crate::domain::id::{ChannelId, ModuleName};
+use crate::domain::id::ModuleName;
 use crate::domain::timestamp::write_timestamp;
 use crate::http::error::ApiError;
 use crate::http::error::refusals::INVALID_PATH;
@@ -85,7 +85,7 @@ async fn list_lines(
     if !api.setup.catalogue().has(&name) {
         return Err(ApiError::not_found("module"));
     }
-    let begun = seconds(api.begun);
+    let begun = api.begun.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     // A cursor of an earlier process says nothing about this one's lines, so reading starts at the first.
     let read_to = page.parse_cursor::<Cursor>()?.filter(|cursor| cursor.begun == begun);
     let after = read_to.map_or(0, |cursor| cursor.number);
@@ -98,17 +98,12 @@ async fn list_lines(
 
 fn show(line: &Line) -> LogLine {
     let source = &line.source;
-    let ChannelId(channel) = source.channel;
     LogLine {
         at: write_timestamp(source.at),
-        channel: channel.to_string(),
+        channel: source.channel.to_string(),
         version: source.version.to_string(),
         invocation: source.invocation.to_string(),
         level: line.level.as_str().to_owned(),
         text: line.text.to_string(),
     }
-}
-
-fn seconds(at: SystemTime) -> u64 {
-    at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::http::error::refusals::{
-    INVALID_BODY, INVALID_PATH, INVALID_QUERY, REQUEST_TIMEOUT, UNSUPPORTED_ENCODING, UNSUPPORTED_MEDIA_TYPE,
+    INVALID_BODY, INVALID_PATH, REQUEST_TIMEOUT, UNSUPPORTED_ENCODING, UNSUPPORTED_MEDIA_TYPE,
 };
 use crate::http::error::{ApiError, sentence};
 use crate::http::request::echo::{mask_values, show_path};
@@ -131,7 +131,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Query<T
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let query = axum::extract::Query::from_request_parts(parts, state).await;
         let axum::extract::Query(value) =
-            query.map_err(|error| ApiError::because(INVALID_QUERY, format!("{}.", mask_values(&source_of(&error)))))?;
+            query.map_err(|error| ApiError::invalid_query(format!("{}.", mask_values(&source_of(&error)))))?;
         Ok(Query(value))
     }
 }

@@ -6,7 +6,6 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::http::error::ApiError;
-use crate::http::error::refusals::INVALID_QUERY;
 use crate::http::request::body::Query;
 use crate::http::shapes::page::Listed;
 
@@ -42,8 +41,8 @@ impl Page {
     /// # Errors
     /// `invalid_query`: the cursor is not one of this list.
     pub fn parse_cursor<T: std::str::FromStr>(&self) -> Result<Option<T>, ApiError> {
-        let parse = |cursor: &String| cursor.parse().map_err(|_| wrong("cursor is not a next_cursor of this list."));
-        self.cursor.as_ref().map(parse).transpose()
+        let cursor = self.cursor.as_ref().map(|cursor| cursor.parse()).transpose();
+        cursor.map_err(|_| ApiError::invalid_query("cursor is not a next_cursor of this list."))
     }
 
     /// Makes the page from up to one item more than its limit; the extra item shows that there is a next page. `cursor`
@@ -63,15 +62,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Page {
         let Query(PageQuery { limit, cursor }) = Query::from_request_parts(parts, state).await?;
         let limit = limit.unwrap_or(USUAL);
         if !(1..=MOST).contains(&limit) {
-            return Err(wrong("limit is a number from 1 to 100."));
+            return Err(ApiError::invalid_query("limit is a number from 1 to 100."));
         }
         if cursor.as_ref().is_some_and(|cursor| cursor.len() > LONGEST_CURSOR) {
-            return Err(wrong("cursor is not a next_cursor of this list."));
+            return Err(ApiError::invalid_query("cursor is not a next_cursor of this list."));
         }
         Ok(Page { limit, cursor })
     }
-}
-
-fn wrong(detail: &str) -> ApiError {
-    ApiError::because(INVALID_QUERY, detail.to_owned())
 }

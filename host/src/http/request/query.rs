@@ -9,7 +9,6 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::http::error::ApiError;
-use crate::http::error::refusals::INVALID_QUERY;
 use crate::http::request::echo::find_name;
 use crate::http::state::Api;
 
@@ -32,5 +31,5 @@ fn find_unknown(api: &Api, request: &Request) -> Option<ApiError> {
     let (unknown, _) = query.into_iter().find(|(name, _)| !names.contains(name))?;
     let unknown = find_name(&unknown).map_or_else(|| "of that name".to_owned(), ToOwned::to_owned);
     let there = if names.is_empty() { "it takes none".to_owned() } else { format!("it takes {}", names.join(", ")) };
-    Some(ApiError::because(INVALID_QUERY, format!("The query has no parameter {unknown} here; {there}.")))
+    Some(ApiError::invalid_query(format!("The query has no parameter {unknown} here; {there}.")))
 }

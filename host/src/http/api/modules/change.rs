@@ -192,19 +192,15 @@ pub(super) async fn set_canary(
     Json(wanted): Json<NewCanary>,
 ) -> Result<Response, ApiError> {
     let name = request.path.parse()?;
-    let canary = parse_canary(&wanted)?;
+    let version = wanted.version.parse();
+    let version = version.map_err(|_| ApiError::wrong("version", "must be a semantic version such as 1.2.0"))?;
+    let channels = parse_channels("channels", wanted.channels.iter().map(String::as_str))?;
     let catalogue = request.api.setup.catalogue();
     if_match.check(revision_of(find_listed(&catalogue, &name)?, &request.principal))?;
     let seen_by = request.principal.clone();
     // A concurrent change may come after the check above, so the change checks again.
     let is_unchanged = move |listed: &CatalogueEntry| if_match.check(revision_of(listed, &seen_by)).is_ok();
-    request.change_if(Action::SetCanary(canary), is_unchanged).await
-}
-
-fn parse_canary(wanted: &NewCanary) -> Result<Canary, ApiError> {
-    let version =
-        wanted.version.parse().map_err(|_| ApiError::wrong("version", "must be a semantic version such as 1.2.0"))?;
-    Ok(Canary { version, channels: parse_channels("channels", wanted.channels.iter().map(String::as_str))? })
+    request.change_if(Action::SetCanary(Canary { version, channels }), is_unchanged).await
 }
 
 pub(super) fn parse_channels<'a>(

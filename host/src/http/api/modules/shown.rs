@@ -44,13 +44,11 @@ pub(super) fn show_detail(
         }
     };
     let ModuleSummary { name, source, publisher, latest, .. } = show_summary(name, listed);
-    let canary = canary.map(|canary| show_canary(canary, principal));
+    let canary = canary.map(|canary| CanaryDetail {
+        version: canary.version.to_string(),
+        channels: list_seen(canary, principal).iter().map(ChannelId::to_string).collect(),
+    });
     ModuleDetail { name, source, publisher, latest, canary, versions, enabled_in }
-}
-
-fn show_canary(canary: &Canary, principal: &Principal) -> CanaryDetail {
-    let seen = list_seen(canary, principal);
-    CanaryDetail { version: canary.version.to_string(), channels: seen.iter().map(ChannelId::to_string).collect() }
 }
 
 /// The canary's channels that `principal` may see.
