@@ -16,7 +16,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -163,7 +163,10 @@ impl App {
         };
         app.start_keeping(changes);
         // Opened before the accounts log anything: a reader of those lines may ask for the status at once.
-        let socket = open_status_socket(&config.data_dir);
+        // A host whose status cannot be asked for still answers chat.
+        let socket = StatusSocket::open(&config.data_dir)
+            .inspect_err(|error| warn!(%error, "`twitchy status` will not find this host"))
+            .ok();
         app.start_accounts(&config.accounts).await.context("cannot add the accounts")?;
         app.start_answering(events_out);
         app.start_exporting(exporter);
@@ -289,12 +292,6 @@ impl App {
         info!("stopped");
         Ok(())
     }
-}
-
-/// `None` if it cannot be opened: a host whose status cannot be asked for still answers chat.
-fn open_status_socket(data_dir: &Path) -> Option<StatusSocket> {
-    let opened = StatusSocket::open(data_dir);
-    opened.inspect_err(|error| warn!(%error, "`twitchy status` will not find this host")).ok()
 }
 
 /// Warns of configured channels that the bot has left. The operator would otherwise look for a mistake in the file.

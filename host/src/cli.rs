@@ -56,9 +56,11 @@ enum Subcommands {
     #[command(hide = true)]
     CompileModule(compile_module::Arguments),
     /// Make, list and revoke the keys of the API.
-    ApiKey(api_key::Arguments),
+    #[command(subcommand)]
+    ApiKey(api_key::Action),
     /// List the channels of a running bot, and how it stands in each.
-    Channel(channel::Arguments),
+    #[command(subcommand)]
+    Channel(channel::Action),
 }
 
 /// Runs the whole program and returns its exit code. `arguments` start with the program's name.
@@ -79,8 +81,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Subcommands::Module(arguments)) => module::run(arguments),
         Some(Subcommands::Call(call)) => module::run(module::Arguments::of_call(call)),
         Some(Subcommands::CompileModule(arguments)) => compile_module::run(&arguments),
-        Some(Subcommands::ApiKey(arguments)) => api_key::run(&arguments),
-        Some(Subcommands::Channel(arguments)) => channel::run(&arguments),
+        Some(Subcommands::ApiKey(action)) => api_key::run(&action),
+        Some(Subcommands::Channel(action)) => channel::run(&action),
         None => {
             output::report(format_args!(
                 "twitchy answers commands in Twitch chat, each in a sandbox of its own.\n\n{FIRST_STEPS}"

@@ -7,6 +7,7 @@
 
 use std::net::SocketAddr;
 
+use anyhow::bail;
 use serde::{Deserialize, Serialize};
 
 use super::status::Observer;
@@ -18,7 +19,6 @@ pub mod channels;
 pub mod keys;
 
 use channels::{ChannelStatus, list_channels};
-use keys::OrderKeysError;
 
 /// The names of all orders, for the answer to an unknown one.
 const NAMES: &str = "create-key, list-keys, revoke-key and list-channels";
@@ -88,7 +88,7 @@ impl Orders {
         self.answer(order, stamp).await.unwrap_or_else(|error| Answer::Refused { detail: error.to_string() })
     }
 
-    async fn answer(&self, order: Order, stamp: Stamp) -> Result<Answer, OrderKeysError> {
+    async fn answer(&self, order: Order, stamp: Stamp) -> anyhow::Result<Answer> {
         let store = &self.observer.host.store;
         if let Order::ListChannels { after } = &order {
             let wanted = store.host.list_wanted().await?;
@@ -105,7 +105,7 @@ pub async fn answer_about_keys(
     order: Order,
     stamp: Stamp,
     api: Option<SocketAddr>,
-) -> Result<Answer, OrderKeysError> {
+) -> anyhow::Result<Answer> {
     Ok(match order {
         Order::CreateKey(wanted) => {
             let (secret, key) = keys::create_key(store, wanted, stamp).await?;
@@ -116,7 +116,7 @@ pub async fn answer_about_keys(
             Answer::Keys { items, next }
         }
         Order::RevokeKey { id } => Answer::KeyRevoked { key: keys::revoke_key(store, &id, stamp).await? },
-        Order::ListChannels { .. } => return Err(OrderKeysError::NeedsHost),
+        Order::ListChannels { .. } => bail!("channels are listed by a running host"),
     })
 }
 

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::anyhow;
 use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
@@ -46,14 +47,6 @@ pub fn socket_path(data_dir: &Path) -> PathBuf {
     data_dir.join("status.sock")
 }
 
-/// Why this host has no status socket.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {}: {}", path.display(), describe_error(error))]
-pub struct OpenSocketError {
-    path: PathBuf,
-    error: io::Error,
-}
-
 fn describe_error(error: &io::Error) -> String {
     match error.kind() {
         // The system's own text is about a C header.
@@ -72,13 +65,12 @@ pub(super) struct StatusSocket {
 
 impl StatusSocket {
     /// Replaces a dead host's socket.
-    pub(super) fn open(data_dir: &Path) -> Result<StatusSocket, OpenSocketError> {
+    pub(super) fn open(data_dir: &Path) -> anyhow::Result<StatusSocket> {
         let path = socket_path(data_dir);
-        match listen(&path, &data_dir.join(".sock")) {
-            // Not the owner of the file: a network file system may give every file to one user of its own.
-            Ok(listener) => Ok(StatusSocket { listener, path, own_uid: own_uid() }),
-            Err(error) => Err(OpenSocketError { path, error }),
-        }
+        let listener = listen(&path, &data_dir.join(".sock"))
+            .map_err(|error| anyhow!("cannot listen on {}: {}", path.display(), describe_error(&error)))?;
+        // Not the owner of the file: a network file system may give every file to one user of its own.
+        Ok(StatusSocket { listener, path, own_uid: own_uid() })
     }
 
     /// Runs until `stop`. Orders read by then are carried out and answered.

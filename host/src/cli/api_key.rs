@@ -33,14 +33,8 @@ use crate::http::shapes::key::{Key, NewKey};
 use crate::http::shapes::page::Listed;
 use crate::store::{OpenStoreError, Store};
 
-#[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
-    #[command(subcommand)]
-    action: Action,
-}
-
 #[derive(Debug, clap::Subcommand)]
-enum Action {
+pub(super) enum Action {
     /// Make a key, and print it: this once and never again.
     Create {
         #[command(flatten)]
@@ -78,7 +72,7 @@ enum Action {
 /// The host whose keys are meant.
 #[derive(Debug, clap::Args)]
 #[group(multiple = false)]
-struct KeyStore {
+pub(super) struct KeyStore {
     /// The configuration file of a host on this machine, whether it runs or not; no key is needed. config.toml where neither
     /// is given.
     #[arg(long, value_name = "FILE")]
@@ -88,18 +82,18 @@ struct KeyStore {
     url: Option<ApiUrl>,
 }
 
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let (Action::Create { store, .. } | Action::List { store, .. } | Action::Revoke { store, .. }) = &arguments.action;
+pub(super) fn run(action: &Action) -> anyhow::Result<ExitCode> {
+    let (Action::Create { store, .. } | Action::List { store, .. } | Action::Revoke { store, .. }) = action;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         if let Some(url) = &store.url {
             let client = ApiClient::new(Some(url))?;
-            return ask_host(&client, &arguments.action).await.map(|()| ExitCode::SUCCESS);
+            return ask_host(&client, action).await.map(|()| ExitCode::SUCCESS);
         }
         let path = store.config.as_deref().unwrap_or(Path::new(USUAL_CONFIG));
         let Some(config) = load_config(path) else { return Ok(ExitCode::from(2)) };
         let mut keys = Keys { host: LocalHost::new(&config.data_dir, path), config: &config, store: None };
-        let done = change_keys(&mut keys, &arguments.action).await;
+        let done = change_keys(&mut keys, action).await;
         keys.close().await?;
         done.map(|()| ExitCode::SUCCESS)
     })
@@ -127,7 +121,7 @@ impl Keys<'_> {
         let store = self.store.as_ref().context("the database is open")?;
         let by = Actor::CommandLine { system_user: Some(describe_own_uid().into()) };
         let stamp = Stamp { by, at: SystemTime::now(), address: None };
-        Ok(answer_about_keys(store, order, stamp, None).await?)
+        answer_about_keys(store, order, stamp, None).await
     }
 
     fn open_store(&self) -> anyhow::Result<Store> {

@@ -14,14 +14,8 @@ use crate::app::orders::channels::ChannelStatus;
 use crate::app::orders::{Answer, Order};
 use crate::http::shapes::page::Listed;
 
-#[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
-    #[command(subcommand)]
-    action: Action,
-}
-
 #[derive(Debug, clap::Subcommand)]
-enum Action {
+pub(super) enum Action {
     /// List the channels: Twitch id, login, display name, bot account, where the bot stands, and the modules that answer.
     #[command(after_help = "Example:\n  twitchy channel list --config config.toml")]
     List {
@@ -34,8 +28,7 @@ enum Action {
     },
 }
 
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let Action::List { config: path, json } = &arguments.action;
+pub(super) fn run(Action::List { config: path, json }: &Action) -> anyhow::Result<ExitCode> {
     let Some(config) = load_config(path) else { return Ok(ExitCode::from(2)) };
     let host = LocalHost::new(&config.data_dir, path);
     let (mut channels, mut after) = (Vec::new(), None);

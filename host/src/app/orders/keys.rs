@@ -2,56 +2,40 @@
 
 use std::str::FromStr;
 
+use anyhow::{anyhow, bail};
 use secrecy::ExposeSecret;
 
 use crate::domain::audit::Stamp;
-use crate::domain::channel_name::{ChannelName, FindChannelError, find_by_login};
-use crate::domain::principal::{KeyId, KeyScope, ParsePrincipalError};
+use crate::domain::channel_name::{ChannelName, find_by_login};
+use crate::domain::principal::{KeyId, KeyScope};
 use crate::http::api::keys::{make_key, show_key};
 use crate::http::entropy::SystemEntropy;
 use crate::http::key::KeySecret;
 use crate::http::shapes::key::{Key, NewKey};
 use crate::http::shapes::problem::WrongValue;
+use crate::store::Store;
 use crate::store::host::api_keys::{KeyGuard, Revoked};
-use crate::store::{Store, StoreError};
 
 /// Keys per page.
 const PAGE: usize = 100;
 /// Why a channel may be unknown.
 const REASON: &str = "the host learns of a channel when the bot first joins it; before that, its Twitch id names it";
 
-/// Why nothing was done.
-#[derive(Debug, thiserror::Error)]
-pub enum OrderKeysError {
-    #[error("{}", list_wrong(.0))]
-    Invalid(Vec<WrongValue>),
-    #[error(transparent)]
-    Channel(#[from] FindChannelError),
-    #[error(transparent)]
-    Id(#[from] ParsePrincipalError),
-    #[error("there is no key {0}; `twitchy api-key list` lists all")]
-    UnknownKey(KeyId),
-    #[error("channels are listed by a running host")]
-    NeedsHost,
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 /// Returns the secret of the new key, and the key.
-pub async fn create_key(store: &Store, mut wanted: NewKey, stamp: Stamp) -> Result<(String, Key), OrderKeysError> {
+pub async fn create_key(store: &Store, mut wanted: NewKey, stamp: Stamp) -> anyhow::Result<(String, Key)> {
     for scope in &mut wanted.scopes {
         if let Some(id) = find_scope(store, scope).await? {
             *scope = id.to_string();
         }
     }
     let secret = KeySecret::make(&SystemEntropy);
-    let key = make_key(&secret, &wanted, stamp.at).map_err(OrderKeysError::Invalid)?;
+    let key = make_key(&secret, &wanted, stamp.at).map_err(|wrong| anyhow!(list_wrong(&wrong)))?;
     store.host.save_api_key(key.clone(), stamp).await?;
     Ok((secret.reveal().expose_secret().to_owned(), show_key(&key, None)))
 }
 
 /// The scope with the channel's id, if `text` names the channel by its login.
-async fn find_scope(store: &Store, text: &str) -> Result<Option<KeyScope>, OrderKeysError> {
+async fn find_scope(store: &Store, text: &str) -> anyhow::Result<Option<KeyScope>> {
     match text.strip_prefix("channel:").map(ChannelName::from_str) {
         Some(Ok(ChannelName::Login(login))) => {
             let channel = find_by_login(&login, REASON, &store.list_known_channels().await?)?;
@@ -63,19 +47,19 @@ async fn find_scope(store: &Store, text: &str) -> Result<Option<KeyScope>, Order
 }
 
 /// A page of keys, the oldest first, and the id that requests the next page.
-pub async fn list_keys(store: &Store, after: Option<&str>) -> Result<(Vec<Key>, Option<String>), OrderKeysError> {
+pub async fn list_keys(store: &Store, after: Option<&str>) -> anyhow::Result<(Vec<Key>, Option<String>)> {
     let after: Option<KeyId> = after.map(str::parse).transpose()?;
     let keys = store.host.list_api_keys(after.as_ref(), PAGE).await?;
     let next = keys.last().filter(|_| keys.len() == PAGE).map(|key| key.id.to_string());
     Ok((keys.iter().map(|key| show_key(key, None)).collect(), next))
 }
 
-pub async fn revoke_key(store: &Store, id: &str, stamp: Stamp) -> Result<Key, OrderKeysError> {
+pub async fn revoke_key(store: &Store, id: &str, stamp: Stamp) -> anyhow::Result<Key> {
     let id: KeyId = id.parse()?;
     // Even the last operator key may be revoked: an operator on this machine can make another.
     match store.host.revoke_api_key(id.clone(), KeyGuard::None, stamp).await? {
         Revoked::Done(key) => Ok(show_key(&key, None)),
-        Revoked::Unknown | Revoked::Refused => Err(OrderKeysError::UnknownKey(id)),
+        Revoked::Unknown | Revoked::Refused => bail!("there is no key {id}; `twitchy api-key list` lists all"),
     }
 }
 
@@ -138,6 +122,6 @@ mod tests {
         assert!(revoked.revoked_at.is_some());
         let unknown = revoke_key(&fixture.store, "ffffffffffff", stamp.clone()).await.unwrap_err();
         assert!(unknown.to_string().starts_with("there is no key ffffffffffff"), "{unknown}");
-        assert!(matches!(revoke_key(&fixture.store, "x", stamp).await, Err(OrderKeysError::Id(_))));
+        assert!(revoke_key(&fixture.store, "x", stamp).await.is_err());
     }
 }

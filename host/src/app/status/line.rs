@@ -167,11 +167,8 @@ fn describe(status: &AccountStatus) -> String {
     }
     if status.replies_waiting > 0 {
         let replies = count(status.replies_waiting, "reply", "replies");
-        parts.push(if status.phase == Phase::Stopped {
-            format!("{replies} unsent")
-        } else {
-            format!("{replies} waiting")
-        });
+        let fate = if status.phase == Phase::Stopped { "unsent" } else { "waiting" };
+        parts.push(format!("{replies} {fate}"));
     }
     parts.extend(describe_hold(status));
     if status.phase == Phase::Online {
