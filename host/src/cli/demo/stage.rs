@@ -231,22 +231,17 @@ impl Stage {
     }
 
     async fn seed_balances(&self) -> anyhow::Result<()> {
+        let now = SystemTime::now();
         for channel in CHANNELS {
             let id = ChannelId(self.twitch.user_id(channel).parse()?);
-            let chatters = BALANCES.map(|(login, _)| self.known_chatter(login));
-            let chatters = chatters.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
-            let amounts: Vec<_> = chatters.iter().map(|chatter| chatter.id).zip(BALANCES).collect();
-            self.app.host.store.save_seen(id, chatters, SystemTime::now()).await?;
-            for (chatter, (_, units)) in amounts {
+            for (login, units) in BALANCES {
+                let chatter = ChatterId(self.twitch.user_id(login).parse()?);
+                let known = KnownChatter { id: chatter, login: login.parse()?, display_name: login.into() };
+                self.app.host.store.save_seen(id, vec![known], now).await?;
                 self.app.host.store.seed_balance(id, chatter, Amount::from_units(units, 0)).await?;
             }
         }
         Ok(())
-    }
-
-    fn known_chatter(&self, login: &str) -> anyhow::Result<KnownChatter> {
-        let id = ChatterId(self.twitch.user_id(login).parse()?);
-        Ok(KnownChatter { id, login: login.parse()?, display_name: login.into() })
     }
 }
 

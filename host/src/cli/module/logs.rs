@@ -73,7 +73,8 @@ impl Logs {
         if count > 0 || self.common.json {
             return Ok(String::new());
         }
-        Ok(format!("{} has logged nothing{} since the host started\n", self.name, self.describe_channel()))
+        let place = self.channel.as_ref().map(|channel| format!(" in {}", channel.describe())).unwrap_or_default();
+        Ok(format!("{} has logged nothing{place} since the host started\n", self.name))
     }
 
     async fn follow(&self, client: &ApiClient, of_channel: &str, mut reading: Reading<'_>) -> anyhow::Result<String> {
@@ -94,10 +95,6 @@ impl Logs {
                 }
             }
         }
-    }
-
-    fn describe_channel(&self) -> String {
-        self.channel.as_ref().map(|channel| format!(" in {}", channel.describe())).unwrap_or_default()
     }
 }
 
