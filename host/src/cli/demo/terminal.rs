@@ -37,24 +37,22 @@ impl Terminal {
     pub(super) fn open(first_prompt: String) -> anyhow::Result<Terminal> {
         let (typed_in, typed) = mpsc::channel(1);
         let (screen, lines) = sync_channel::<String>(LINES);
-        // The showing thread owns `showing`, so that `closed` resolves when the thread ends.
         let (showing, closed) = oneshot::channel::<()>();
         let has_echo = stdin().is_terminal() && stdout().is_terminal();
-        let shown = if has_echo {
+        let mut show: Box<dyn FnMut(String) -> bool + Send> = if has_echo {
             let mut editor = DefaultEditor::new()?;
             let mut printer = editor.create_external_printer()?;
             thread::spawn(move || read_edited(&mut editor, first_prompt, &typed_in));
-            thread::spawn(move || {
-                let _showing = showing;
-                lines.iter().all(|line| printer.print(format!("{line}\n")).is_ok());
-            })
+            Box::new(move |line| printer.print(line).is_ok())
         } else {
             thread::spawn(move || read_plain(&typed_in));
-            thread::spawn(move || {
-                let _showing = showing;
-                lines.iter().all(|line| matches!(output::print(line + "\n"), Ok(Reader::Open)));
-            })
+            Box::new(|line| matches!(output::print(line), Ok(Reader::Open)))
         };
+        let shown = thread::spawn(move || {
+            // Owned by this thread, so that `closed` resolves when the thread ends.
+            let _showing = showing;
+            lines.iter().all(|line| show(line + "\n"));
+        });
         Ok(Terminal { typed, screen, closed, shown: Some(shown), has_echo })
     }
 
