@@ -6,7 +6,7 @@
 pub mod clock;
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tempfile::TempDir;
@@ -20,6 +20,7 @@ use crate::joining::{JoinPolicy, Joining};
 use crate::sandbox::Sandbox;
 use crate::sandbox::compile::compiler::CompilerProgram;
 use crate::sandbox::compile::parts::CompileParts;
+use crate::sandbox::rehearsal::Rehearsal;
 use crate::sandbox::run::error::StartSandboxError;
 use crate::sandbox::web::client::WebClient;
 use crate::sandbox::world::World;
@@ -43,6 +44,9 @@ pub struct BenchOptions {
     /// Providers that keep these channels' balances in place of the ledger.
     pub outside: HashMap<ChannelId, Arc<dyn BalanceProvider>>,
     pub web: WebClient,
+    /// A folder to keep the host in, made if it is missing; `None`: a temporary one, deleted with the bench.
+    pub folder: Option<PathBuf>,
+    pub rehearsal: Option<Arc<Rehearsal>>,
 }
 
 /// A clock that stands still, production limits, and channels where all modules are on.
@@ -57,6 +61,8 @@ impl Default for BenchOptions {
             capacity: 100,
             outside: HashMap::new(),
             web: WebClient::system(&WebConfig::default()),
+            folder: None,
+            rehearsal: None,
         }
     }
 }
@@ -65,20 +71,22 @@ impl Default for BenchOptions {
 pub struct BenchHost {
     pub world: Arc<World>,
     pub sealer: Arc<Sealer>,
-    /// Deleted, with everything in it, on drop.
-    pub folder: TempDir,
+    pub folder: PathBuf,
+    /// Deletes the folder, unless it is to be kept.
+    _temporary: Option<TempDir>,
 }
 
 impl BenchHost {
-    /// Opens an empty store.
+    /// Opens the store, empty unless the folder has been used before.
     ///
     /// # Errors
-    /// If no database can be created in the folder for temporary files.
+    /// If the database cannot be created, or another process has it open.
     pub fn open(options: BenchOptions) -> Result<BenchHost, OpenStoreError> {
-        let BenchOptions { clock, tenure, limits, new_channels, join_policy, capacity, outside, web } = options;
-        let folder = quick_folder();
-        let store = Arc::new(Store::open(&folder.path().join("twitchy.sqlite"), Arc::clone(&clock), tenure)?);
-        let sealer = Arc::new(Sealer::new(folder.path(), &[]));
+        let BenchOptions { clock, tenure, limits, new_channels, join_policy, capacity, outside, web, .. } = options;
+        let temporary = options.folder.is_none().then(quick_folder);
+        let folder = options.folder.or_else(|| Some(temporary.as_ref()?.path().to_owned())).unwrap_or_default();
+        let store = Arc::new(Store::open(&folder.join("twitchy.sqlite"), Arc::clone(&clock), tenure)?);
+        let sealer = Arc::new(Sealer::new(&folder, &[]));
         let world = World {
             setup: Arc::new(Setup::new(Arc::clone(&store), new_channels)),
             joining: Joining::new(Arc::clone(&store), join_policy, capacity),
@@ -89,8 +97,9 @@ impl BenchHost {
             web,
             clock,
             limits,
+            rehearsal: options.rehearsal,
         };
-        Ok(BenchHost { world: Arc::new(world), sealer, folder })
+        Ok(BenchHost { world: Arc::new(world), sealer, folder, _temporary: temporary })
     }
 
     /// The parts that compile and keep this bench's uploads, with artefacts in `cache_dir`.
@@ -98,7 +107,7 @@ impl BenchHost {
     /// # Errors
     /// If the folder of uploads cannot be created.
     pub fn compile_parts(&self, cache_dir: &Path, compiler: CompilerProgram) -> std::io::Result<CompileParts> {
-        let components = Arc::new(Components::open(&self.folder.path().join("modules"))?);
+        let components = Arc::new(Components::open(&self.folder.join("modules"))?);
         Ok(CompileParts { cache_dir: cache_dir.to_owned(), components, compiler })
     }
 

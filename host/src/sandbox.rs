@@ -51,6 +51,7 @@ pub mod call;
 pub mod calls;
 pub mod compile;
 mod invoke;
+pub mod rehearsal;
 pub mod run;
 pub mod web;
 pub mod world;

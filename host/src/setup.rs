@@ -127,6 +127,15 @@ impl Setup {
         true
     }
 
+    /// Like [`Setup::add_module`], while channels are in memory: all of them settle again, which takes time with their number.
+    pub fn replace_module(&self, manifest: Arc<Manifest>) -> bool {
+        let is_replaced = self.add_module(manifest);
+        for setup in self.list_channels().iter().filter(|_| is_replaced) {
+            self.resettle(setup.channel.id, None);
+        }
+        is_replaced
+    }
+
     /// The current modules with all their versions.
     pub fn catalogue(&self) -> Arc<Catalogue> {
         self.defaults().catalogue().clone()
@@ -253,12 +262,12 @@ impl Setup {
         Ok(())
     }
 
-    /// Lets a channel settle again after a module's versions have changed.
-    fn resettle(&self, channel: ChannelId, changed: &ModuleName) {
+    /// Lets a channel settle again after a module's versions, or any module (`None`), have changed.
+    fn resettle(&self, channel: ChannelId, changed: Option<&ModuleName>) {
         let mut is_settled = false;
         while !is_settled {
             let Some(before) = self.channels.find(channel) else { return };
-            let after = before.resettle(&self.defaults(), Some(changed));
+            let after = before.resettle(&self.defaults(), changed);
             self.channels.update(channel, |present| {
                 is_settled = present.is_some_and(|present| Arc::ptr_eq(present, &before));
                 is_settled.then_some(after)
@@ -334,7 +343,7 @@ impl Channels for Setup {
                 if number % CHANNELS_AT_ONCE == 0 {
                     tokio::task::yield_now().await;
                 }
-                self.resettle(channel, changed);
+                self.resettle(channel, Some(changed));
             }
         })
     }

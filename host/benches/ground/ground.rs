@@ -41,8 +41,7 @@ impl Ground {
             bench::BenchHost::open(BenchOptions { clock: Arc::new(SystemClock), limits, ..BenchOptions::default() })
                 .unwrap();
         let (path, wall) = (env!("CARGO_BIN_EXE_twitchy").into(), Duration::from_secs(600));
-        let parts =
-            ground.compile_parts(&ground.folder.path().join("artefacts"), CompilerProgram::Program { path, wall });
+        let parts = ground.compile_parts(&ground.folder.join("artefacts"), CompilerProgram::Program { path, wall });
         let sandbox = ground.start_sandbox(parts.unwrap()).unwrap();
         Ground { runtime, sandbox, _ground: ground }
     }

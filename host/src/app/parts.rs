@@ -73,6 +73,7 @@ impl Foundation {
             clock,
             limits: config.sandbox.clone(),
             telemetry,
+            rehearsal: None,
         };
         let compile_parts = open_compile_parts(&config.data_dir, cache_dir)?;
         if store.is_new() {

@@ -19,7 +19,7 @@ use super::notices::Notices;
 use crate::admission::{Admission, Permit};
 use crate::config::FuseConfig;
 use crate::domain::id::{InvocationId, Login, MessageId, ModuleName, Origin};
-use crate::domain::message::{ChatMessage, Reply};
+use crate::domain::message::{ChatMessage, OutgoingMessage, Reply};
 use crate::domain::ports::Clock;
 use crate::domain::report::Outcome;
 use crate::domain::tally::Tally;
@@ -68,7 +68,7 @@ pub struct Dispatch {
 impl Dispatch {
     /// Without `versions`, the fuse withdraws no version from all channels.
     pub fn new(sandbox: Arc<Sandbox>, fuse: FuseConfig, versions: Option<Arc<Versions>>) -> Dispatch {
-        let World { setup, store, clock, telemetry, .. } = sandbox.world();
+        let World { setup, store, clock, telemetry, rehearsal, .. } = sandbox.world();
         let (guardrails, notices) = (Arc::new(Guardrails::new(fuse)), Arc::new(Notices::new()));
         let seen = Seen::new(store.clone(), clock.clone());
         let acceptance = Acceptance {
@@ -77,6 +77,7 @@ impl Dispatch {
             telemetry: telemetry.clone(),
             tally: seen.tally.clone(),
             clock: clock.clone(),
+            rehearsal: rehearsal.clone(),
         };
         let faults = Faults {
             guardrails: guardrails.clone(),
@@ -138,11 +139,7 @@ impl Dispatch {
     }
 
     /// Answers a message and returns the messages to send, without sending them; or why there is no answer.
-    #[cfg(any(test, feature = "testing"))]
-    pub async fn answer(
-        self: &Arc<Self>,
-        message: ChatMessage,
-    ) -> Result<Vec<crate::domain::message::OutgoingMessage>, NoAnswer> {
+    pub async fn answer(self: &Arc<Self>, message: ChatMessage) -> Result<Vec<OutgoingMessage>, NoAnswer> {
         let accepted = self.acceptance.accept(message)?;
         let Some(entry) = self.admission.enter(accepted.claim()) else {
             self.answering.decline(accepted);

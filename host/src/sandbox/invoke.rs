@@ -221,6 +221,9 @@ impl Invoker {
 
     pub(super) async fn run(&self, attempt: &Attempt<'_>) -> Ended {
         let _runs = attempt.call.trace.enter(Step::Run);
+        if let Some(rehearsal) = &self.world.rehearsal {
+            rehearsal.begin_run();
+        }
         let mut instance = self.open(attempt);
         let invocation = wit::Invocation::from(&*attempt.call.invocation);
         let answer = async {
@@ -290,6 +293,9 @@ impl Invoker {
         let Some(commit) = transaction.and_then(|transaction| transaction.finish(replies)) else {
             return unchanged(outcome);
         };
+        if let Some(rehearsal) = &self.world.rehearsal {
+            rehearsal.note_changes(&commit.effects);
+        }
         if call.is_dry_run {
             return Ok(FinalResult { outcome, is_duplicate: false, changes: commit.effects });
         }

@@ -8,7 +8,7 @@ pub mod error;
 pub(super) mod failure;
 pub(super) mod guest_log;
 pub(super) mod instance;
-pub(super) mod limits;
+pub(crate) mod limits;
 #[cfg(feature = "testing")]
 pub mod measure;
 pub(super) mod meter;

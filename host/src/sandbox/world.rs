@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::rehearsal::Rehearsal;
 use super::web::client::WebClient;
 use crate::balances::Balances;
 use crate::config::SandboxConfig;
@@ -24,4 +25,6 @@ pub struct World {
     pub limits: SandboxConfig,
     /// Receives guests' log lines.
     pub telemetry: Arc<Telemetry>,
+    /// Set by the author's runner alone.
+    pub rehearsal: Option<Arc<Rehearsal>>,
 }

@@ -61,6 +61,11 @@ pub fn describe_withdrawn(setup: &ModuleSetup, module: &UploadedModule) -> Optio
     Some(format!("version {pinned} is withdrawn: {instead} until it is restored"))
 }
 
+/// All that `after` asks for and `before` does not, in words, for a channel without settings of its own.
+pub fn list_further_requests(before: &Arc<Manifest>, after: &Manifest) -> Vec<String> {
+    differences(before, after, &ModuleSetup::new(before.clone()))
+}
+
 /// All that `after` asks for and `before` does not, in words, for a channel with the module's stored settings.
 pub(super) fn differences(before: &Manifest, after: &Manifest, module: &ModuleSetup) -> Vec<String> {
     let is_new = |capability: &&Capability| capability.needs_grant() && !before.requests(**capability);

@@ -119,17 +119,20 @@ pub(super) fn a_host_call_passes_the_door_of_its_capability(source: &Source) -> 
         return Vec::new();
     }
     let name = source.stem();
-    let door = format!("self.enter(Capability::{}{})?", name[..1].to_uppercase(), &name[1..]);
+    let capability = format!("{}{}", name[..1].to_uppercase(), &name[1..]);
     let binding = source.program().skip_while(|(_, line)| line.text != "impl Host for Run {");
     let (mut findings, mut open) = (Vec::new(), None);
     for (number, line) in binding.take_while(|(_, line)| line.text != "}") {
-        if line.text.starts_with("    fn ") || line.text.starts_with("    async fn ") {
-            open = Some(number);
-        } else if line.bare.contains(&door) {
+        let head = line.text.strip_prefix("    async fn ").or_else(|| line.text.strip_prefix("    fn "));
+        if let Some((function, _)) = head.and_then(|head| head.split_once('(')) {
+            let function = function.replace('_', "-");
+            open = Some((number, format!("self.enter(Capability::{capability}, \"{function}\")?")));
+        } else if open.as_ref().is_some_and(|(_, door)| line.text.contains(door)) {
             open = None;
         } else if line.text == "    }" {
-            let rule = format!("a host call of `{name}` begins with `{door}`");
-            findings.extend(open.take().map(|began| source.finding(began, rule)));
+            findings.extend(open.take().map(|(began, door)| {
+                source.finding(began, format!("this host call of `{name}` begins with `{door}`"))
+            }));
         }
     }
     findings
@@ -271,13 +274,20 @@ mod tests {
     #[test]
     fn a_host_call_past_the_door_of_its_capability_is_found() {
         let binding = |door: &str| {
-            let call = |name: &str| format!("    fn {name}(&mut self) -> u64 {{\n        {door}.{name}()\n    }}\n");
-            format!("impl Host for Run {{\n{}{}}}\n", call("load"), call("save"))
+            let call = |name: &str, door: &str| {
+                format!("    fn {name}(&mut self) -> u64 {{\n        {door}.{name}()\n    }}\n")
+            };
+            let calls = [("load_all", "load-all"), ("save", "save")];
+            let calls = calls.map(|(name, function)| call(name, &door.replace("{function}", function)));
+            format!("impl Host for Run {{\n{}}}\n", calls.concat())
         };
         let rule = a_host_call_passes_the_door_of_its_capability;
-        for (door, count) in
-            [("self.enter(Capability::Storage)?", 0), ("self.enter(Capability::Words)?", 2), ("run", 2)]
-        {
+        for (door, count) in [
+            ("self.enter(Capability::Storage, \"{function}\")?", 0),
+            ("self.enter(Capability::Storage, \"save\")?", 1),
+            ("self.enter(Capability::Words, \"{function}\")?", 2),
+            ("run", 2),
+        ] {
             assert_eq!(objections(rule, "host/src/sandbox/calls/storage.rs", &binding(door)).len(), count, "{door}");
         }
         check(rule, &binding("self"), &[], &["host/src/sandbox/calls/log.rs", "host/src/sandbox/call.rs"]);

@@ -80,7 +80,7 @@ impl Fixture {
             ..usual
         });
         let ground = ground.unwrap();
-        let own = || ground.folder.path().join("artefacts");
+        let own = || ground.folder.join("artefacts");
         let artefacts = if terms.compiles { own() } else { shared_artefacts() };
         let sandbox = ground.start_sandbox(compile_parts(&ground, &artefacts)).unwrap();
         let world = Arc::clone(&ground.world);
@@ -112,7 +112,7 @@ impl Fixture {
 
     /// The folder of uploaded components.
     pub(super) fn components(&self) -> PathBuf {
-        self.ground.folder.path().join("modules")
+        self.ground.folder.join("modules")
     }
 
     /// The paths of the compiled modules on disk.

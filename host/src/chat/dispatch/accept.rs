@@ -20,6 +20,7 @@ use crate::domain::role::Role;
 use crate::domain::tally::Tally;
 use crate::domain::trace::{Step, Trace};
 use crate::sandbox::call::Call;
+use crate::sandbox::rehearsal::Rehearsal;
 use crate::setup::Setup;
 use crate::setup::channel::ChannelSetup;
 use crate::setup::words::Target;
@@ -46,6 +47,7 @@ pub(super) struct Acceptance {
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) tally: Arc<Tally>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) rehearsal: Option<Arc<Rehearsal>>,
 }
 
 impl Acceptance {
@@ -116,7 +118,8 @@ impl Acceptance {
         let started = self.guardrails.check(&asked, now.instant)?;
         request.to.trace = self.begin_trace(&request, target, now);
         let (called, to) = (request.called, request.to.clone());
-        let call = call_of(request, setup, target, now.wall);
+        let seed = self.rehearsal.as_ref().map_or_else(random_seed, |rehearsal| rehearsal.next_seed());
+        let call = call_of(request, setup, target, now.wall, seed);
         self.telemetry.note_text(&call.invocation.id, channel, || typed(&call.invocation));
         Ok(Accepted { called, started, command: target.command.clone(), to, call })
     }
@@ -142,7 +145,7 @@ fn attempt_of(request: &CallRequest, command: &Command) -> Attempt {
     }
 }
 
-fn call_of(request: CallRequest, setup: &ChannelSetup, target: &Target<'_>, now: SystemTime) -> Call {
+fn call_of(request: CallRequest, setup: &ChannelSetup, target: &Target<'_>, now: SystemTime, random_seed: u64) -> Call {
     let CallRequest { routed, by, from, is_dry_run, .. } = request;
     let is_alias = routed.word != target.command.name;
     let invocation = Invocation {
@@ -162,7 +165,7 @@ fn call_of(request: CallRequest, setup: &ChannelSetup, target: &Target<'_>, now:
         settings: target.module.resolved_settings(),
         details: if is_alias { vec![("alias".to_owned(), routed.word.into())] } else { Vec::new() },
         now,
-        random_seed: random_seed(),
+        random_seed,
     };
     let (manifest, grants) = (target.module.manifest.clone(), target.module.grants.clone());
     Call { manifest, grants, invocation: Arc::new(invocation), by, from, is_dry_run, trace: request.to.trace }
@@ -200,7 +203,7 @@ mod tests {
         let now = SystemTime::UNIX_EPOCH;
 
         let request = CallRequest::of(message.clone(), routed, &target.module.manifest.name, Instant::now());
-        let call = call_of(request, &setup, &target, now);
+        let call = call_of(request, &setup, &target, now, 42);
 
         let expected = Invocation {
             id: InvocationId { origin: Origin::Chat, id: "message-1".into() },
@@ -219,7 +222,7 @@ mod tests {
             settings: vec![("tax".to_owned(), "0.5".to_owned())],
             details: vec![("alias".to_owned(), "give".to_owned())],
             now,
-            random_seed: call.invocation.random_seed,
+            random_seed: 42,
         };
         assert_eq!(*call.invocation, expected);
     }

@@ -13,12 +13,12 @@ const MOST_RANKS: u32 = 100;
 
 impl Host for Run {
     async fn find(&mut self, chatter: String) -> wasmtime::Result<Result<Vec<Balance>, BalanceError>> {
-        let found = split(find(self.enter(Capability::Balances)?, &chatter).await)?;
+        let found = split(find(self.enter(Capability::Balances, "find")?, &chatter).await)?;
         Ok(found.map(|balances| balances.into_iter().map(Balance::from).collect()))
     }
 
     async fn top(&mut self, currency: String, limit: u32) -> wasmtime::Result<Result<Vec<Standing>, BalanceError>> {
-        Ok(split(top(self.enter(Capability::Balances)?, &currency, limit).await)?)
+        Ok(split(top(self.enter(Capability::Balances, "top")?, &currency, limit).await)?)
     }
 }
 

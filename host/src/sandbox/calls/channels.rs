@@ -10,11 +10,11 @@ use crate::sandbox::bindings::twitchy::command::channels::{Host, JoinError};
 
 impl Host for Run {
     async fn request_join(&mut self) -> wasmtime::Result<Result<(), JoinError>> {
-        Ok(split(request_join(self.enter(Capability::Channels)?).await)?)
+        Ok(split(request_join(self.enter(Capability::Channels, "request-join")?).await)?)
     }
 
     async fn request_leave(&mut self) -> wasmtime::Result<bool> {
-        Ok(request_leave(self.enter(Capability::Channels)?).await?)
+        Ok(request_leave(self.enter(Capability::Channels, "request-leave")?).await?)
     }
 }
 

@@ -20,7 +20,7 @@ const MOST_CHOICES: usize = 3;
 
 impl Host for Run {
     async fn find(&mut self, chatter: String) -> wasmtime::Result<Option<Found>> {
-        Ok(resolve(self.enter(Capability::Chatters)?, &chatter).await?.map(Found::from))
+        Ok(resolve(self.enter(Capability::Chatters, "find")?, &chatter).await?.map(Found::from))
     }
 }
 

@@ -7,6 +7,6 @@ use crate::sandbox::bindings::twitchy::command::clock::Host;
 
 impl Host for Run {
     fn now(&mut self) -> wasmtime::Result<u64> {
-        Ok(unix_millis(self.enter(Capability::Clock)?.invocation().now))
+        Ok(unix_millis(self.enter(Capability::Clock, "now")?.invocation().now))
     }
 }

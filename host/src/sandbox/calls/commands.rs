@@ -9,12 +9,12 @@ use crate::setup::listing;
 
 impl Host for Run {
     fn list_available(&mut self) -> wasmtime::Result<Vec<Listing>> {
-        let listings = list_available(self.enter(Capability::Commands)?)?;
+        let listings = list_available(self.enter(Capability::Commands, "list-available")?)?;
         Ok(listings.into_iter().map(Listing::from).collect())
     }
 
     fn find(&mut self, word: String) -> wasmtime::Result<Option<Listing>> {
-        Ok(find(self.enter(Capability::Commands)?, &word)?.map(Listing::from))
+        Ok(find(self.enter(Capability::Commands, "find")?, &word)?.map(Listing::from))
     }
 }
 

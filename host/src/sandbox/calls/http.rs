@@ -32,7 +32,7 @@ const LONGEST_ID: usize = 100;
 
 impl Host for Run {
     async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, HttpError>> {
-        let sent = split(send(self.enter(Capability::Http)?, request.into()).await)?;
+        let sent = split(send(self.enter(Capability::Http, "send")?, request.into()).await)?;
         Ok(sent.map(Response::from).map_err(HttpError::from))
     }
 }

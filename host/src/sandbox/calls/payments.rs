@@ -10,12 +10,12 @@ use crate::sandbox::bindings::twitchy::command::payments::{Host, PaymentError};
 
 impl Host for Run {
     async fn transfer(&mut self, to: String, amount: String) -> wasmtime::Result<Result<String, PaymentError>> {
-        let left = split(transfer(self.enter(Capability::Payments)?, &to, &amount).await)?;
+        let left = split(transfer(self.enter(Capability::Payments, "transfer")?, &to, &amount).await)?;
         Ok(left.map(|amount| amount.to_string()))
     }
 
     async fn charge(&mut self, amount: String) -> wasmtime::Result<Result<String, PaymentError>> {
-        let left = split(charge(self.enter(Capability::Payments)?, &amount).await)?;
+        let left = split(charge(self.enter(Capability::Payments, "charge")?, &amount).await)?;
         Ok(left.map(|amount| amount.to_string()))
     }
 }

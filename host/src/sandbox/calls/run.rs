@@ -36,8 +36,9 @@ impl Run {
         Run { limiter, log, kind: RunKind::Respond(Box::new(responding)) }
     }
 
-    /// Counts a host call and checks its grant. Only calls of the log skip this; the grant is checked nowhere else.
-    pub(crate) fn enter(&mut self, capability: Capability) -> Result<&mut Transaction, EndRun> {
+    /// Counts a call of this function of the contract and checks its grant. Only calls of the log skip this; the grant is
+    /// checked nowhere else.
+    pub(crate) fn enter(&mut self, capability: Capability, function: &'static str) -> Result<&mut Transaction, EndRun> {
         let RunKind::Respond(responding) = &mut self.kind else {
             return Err(EndRun::Guest(format!("called {capability} while it should only tell what it offers")));
         };
@@ -49,6 +50,9 @@ impl Run {
             return Err(EndRun::Guest(format!("more than {} host calls", responding.most_host_calls)));
         }
         responding.host_calls += 1;
+        if let Some(rehearsal) = &responding.transaction.world().rehearsal {
+            rehearsal.note_host_call(capability, function);
+        }
         Ok(&mut responding.transaction)
     }
 
@@ -85,7 +89,7 @@ mod tests {
         let mut run = run(Grants::default(), 100);
         for capability in Capability::ALL {
             let refused = EndRun::Host(format!("the module has no grant for {capability}"));
-            assert_eq!(run.enter(capability).err(), capability.needs_grant().then_some(refused));
+            assert_eq!(run.enter(capability, "call").err(), capability.needs_grant().then_some(refused));
         }
     }
 
@@ -93,14 +97,14 @@ mod tests {
     fn no_door_opens_while_a_module_tells_what_it_offers() {
         let mut run = Run::info(limiter(), GuestLog::new(0, 0));
         for capability in Capability::ALL {
-            assert!(matches!(run.enter(capability), Err(EndRun::Guest(_))), "{capability}");
+            assert!(matches!(run.enter(capability, "call"), Err(EndRun::Guest(_))), "{capability}");
         }
     }
 
     #[test]
     fn so_many_host_calls_pass_and_no_more() {
         let mut run = run(Grants::default(), 2);
-        let mut call = || run.enter(Capability::Clock).err();
+        let mut call = || run.enter(Capability::Clock, "now").err();
         let over = EndRun::Guest("more than 2 host calls".to_owned());
         assert_eq!([call(), call(), call()], [None, None, Some(over)]);
     }

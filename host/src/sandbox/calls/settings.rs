@@ -21,41 +21,41 @@ type HostChanged = wasmtime::Result<Result<(), SettingsError>>;
 
 impl Host for Run {
     fn prefix(&mut self) -> wasmtime::Result<String> {
-        Ok(prefix(self.enter(Capability::Settings)?)?.to_string())
+        Ok(prefix(self.enter(Capability::Settings, "prefix")?)?.to_string())
     }
 
     fn set_prefix(&mut self, prefix: String) -> HostChanged {
-        Ok(split(set_prefix(self.enter(Capability::Settings)?, &prefix))?)
+        Ok(split(set_prefix(self.enter(Capability::Settings, "set-prefix")?, &prefix))?)
     }
 
     fn list_modules(&mut self) -> wasmtime::Result<Vec<ModuleState>> {
-        let modules = list_modules(self.enter(Capability::Settings)?)?;
+        let modules = list_modules(self.enter(Capability::Settings, "list-modules")?)?;
         Ok(modules.into_iter().map(ModuleState::from).collect())
     }
 
     fn enable_module(&mut self, name: String) -> HostChanged {
-        Ok(split(enable_module(self.enter(Capability::Settings)?, &name))?)
+        Ok(split(enable_module(self.enter(Capability::Settings, "enable-module")?, &name))?)
     }
 
     fn disable_module(&mut self, name: String) -> HostChanged {
-        Ok(split(disable_module(self.enter(Capability::Settings)?, &name))?)
+        Ok(split(disable_module(self.enter(Capability::Settings, "disable-module")?, &name))?)
     }
 
     async fn list_settings(&mut self, module: String) -> wasmtime::Result<Result<Vec<Setting>, SettingsError>> {
-        let lines = split(list_settings(self.enter(Capability::Settings)?, &module).await)?;
+        let lines = split(list_settings(self.enter(Capability::Settings, "list-settings")?, &module).await)?;
         Ok(lines.map(|lines| lines.into_iter().map(Setting::from).collect()))
     }
 
     async fn change_setting(&mut self, module: String, key: String, value: String) -> HostChanged {
-        Ok(split(change_setting(self.enter(Capability::Settings)?, &module, &key, &value).await)?)
+        Ok(split(change_setting(self.enter(Capability::Settings, "change-setting")?, &module, &key, &value).await)?)
     }
 
     fn mute(&mut self, for_ms: u64) -> HostChanged {
-        Ok(split(mute(self.enter(Capability::Settings)?, Duration::from_millis(for_ms)))?)
+        Ok(split(mute(self.enter(Capability::Settings, "mute")?, Duration::from_millis(for_ms)))?)
     }
 
     fn muted_until(&mut self) -> wasmtime::Result<Option<u64>> {
-        Ok(muted_until(self.enter(Capability::Settings)?)?.map(unix_millis))
+        Ok(muted_until(self.enter(Capability::Settings, "muted-until")?)?.map(unix_millis))
     }
 }
 

@@ -21,23 +21,24 @@ const MOST_BYTES: usize = 64 << 10;
 
 impl Host for Run {
     async fn load(&mut self, key: String) -> wasmtime::Result<Option<Vec<u8>>> {
-        Ok(load(self.enter(Capability::Storage)?, &key).await?)
+        Ok(load(self.enter(Capability::Storage, "load")?, &key).await?)
     }
 
     async fn save(&mut self, key: String, value: Vec<u8>) -> wasmtime::Result<Result<(), StorageError>> {
-        Ok(split(save(self.enter(Capability::Storage)?, &key, value).await)?)
+        Ok(split(save(self.enter(Capability::Storage, "save")?, &key, value).await)?)
     }
 
     async fn delete(&mut self, key: String) -> wasmtime::Result<()> {
-        Ok(delete(self.enter(Capability::Storage)?, &key).await?)
+        Ok(delete(self.enter(Capability::Storage, "delete")?, &key).await?)
     }
 
     async fn add(&mut self, key: String, amount: i64) -> wasmtime::Result<Result<i64, StorageError>> {
-        Ok(split(add(self.enter(Capability::Storage)?, &key, amount).await)?)
+        Ok(split(add(self.enter(Capability::Storage, "add")?, &key, amount).await)?)
     }
 
     async fn list_keys(&mut self, prefix: String, after: Option<String>, limit: u32) -> wasmtime::Result<Vec<String>> {
-        let entries = list_entries(self.enter(Capability::Storage)?, &prefix, after.as_deref(), limit).await?;
+        let entries =
+            list_entries(self.enter(Capability::Storage, "list-keys")?, &prefix, after.as_deref(), limit).await?;
         Ok(entries.into_iter().map(|(key, _)| key).collect())
     }
 
@@ -47,12 +48,13 @@ impl Host for Run {
         after: Option<String>,
         limit: u32,
     ) -> wasmtime::Result<Vec<wit::Entry>> {
-        let entries = list_entries(self.enter(Capability::Storage)?, &prefix, after.as_deref(), limit).await?;
+        let entries =
+            list_entries(self.enter(Capability::Storage, "list-entries")?, &prefix, after.as_deref(), limit).await?;
         Ok(entries.into_iter().map(|(key, value)| wit::Entry { key, value }).collect())
     }
 
     async fn written_by(&mut self) -> wasmtime::Result<Option<String>> {
-        Ok(written_by(self.enter(Capability::Storage)?).await?.map(|version| version.to_string()))
+        Ok(written_by(self.enter(Capability::Storage, "written-by")?).await?.map(|version| version.to_string()))
     }
 }
 

@@ -6,7 +6,7 @@ use crate::sandbox::bindings::twitchy::command::streams::{Host, LiveStream, Stre
 
 impl Host for Run {
     fn current(&mut self) -> wasmtime::Result<Result<Option<LiveStream>, StreamError>> {
-        self.enter(Capability::Streams)?;
+        self.enter(Capability::Streams, "current")?;
         Ok(Err(StreamError::Unavailable("this host does not watch live streams yet".to_owned())))
     }
 }

@@ -10,12 +10,12 @@ use crate::sandbox::bindings::twitchy::command::treasury::{Host, PaymentError};
 
 impl Host for Run {
     async fn pay(&mut self, to: String, amount: String) -> wasmtime::Result<Result<String, PaymentError>> {
-        let holds = split(pay_out(self.enter(Capability::Treasury)?, Holder::Till, &to, &amount).await)?;
+        let holds = split(pay_out(self.enter(Capability::Treasury, "pay")?, Holder::Till, &to, &amount).await)?;
         Ok(holds.map(|amount| amount.to_string()))
     }
 
     async fn award(&mut self, to: String, amount: String) -> wasmtime::Result<Result<String, PaymentError>> {
-        let holds = split(pay_out(self.enter(Capability::Treasury)?, Holder::Mint, &to, &amount).await)?;
+        let holds = split(pay_out(self.enter(Capability::Treasury, "award")?, Holder::Mint, &to, &amount).await)?;
         Ok(holds.map(|amount| amount.to_string()))
     }
 }

@@ -12,15 +12,15 @@ use crate::setup::claims;
 
 impl Host for Run {
     fn claim(&mut self, word: Word) -> wasmtime::Result<Result<(), WordError>> {
-        Ok(split(claim(self.enter(Capability::Words)?, word.into()))?)
+        Ok(split(claim(self.enter(Capability::Words, "claim")?, word.into()))?)
     }
 
     fn release(&mut self, name: String) -> wasmtime::Result<bool> {
-        Ok(release(self.enter(Capability::Words)?, &name)?)
+        Ok(release(self.enter(Capability::Words, "release")?, &name)?)
     }
 
     fn list_claimed(&mut self) -> wasmtime::Result<Vec<Word>> {
-        let claimed = list_claimed(self.enter(Capability::Words)?)?;
+        let claimed = list_claimed(self.enter(Capability::Words, "list-claimed")?)?;
         Ok(claimed.into_iter().map(Word::from).collect())
     }
 }

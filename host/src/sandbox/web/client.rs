@@ -1,5 +1,6 @@
 //! Sends a guest's requests, within its grants and limits.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -56,6 +57,8 @@ pub struct WebClient {
     config: WebConfig,
     client: Arc<GuardedClient>,
     in_flight: InFlight,
+    /// Set by the author's runner: no request is sent, and each URL has its answer here.
+    rehearsed: Option<HashMap<String, WebResponse>>,
 }
 
 impl WebClient {
@@ -69,7 +72,13 @@ impl WebClient {
             config: config.clone(),
             client: Arc::new(GuardedClient::new(network, roots)),
             in_flight: InFlight::new(config.connections, config.connections_per_module),
+            rehearsed: None,
         }
+    }
+
+    /// A client that sends nothing: each URL has its answer here, and any other URL has none.
+    pub fn rehearsed(config: &WebConfig, answers: HashMap<String, WebResponse>) -> WebClient {
+        WebClient { rehearsed: Some(answers), ..WebClient::system(config) }
     }
 
     /// The limits on an invocation's requests and answers.
@@ -81,6 +90,11 @@ impl WebClient {
     pub async fn send(&self, prepared: PreparedRequest<'_>) -> Result<WebResponse, SendRequestError> {
         let address = parse_address(&prepared.request.url)?;
         check_granted(&address, &prepared.hosts)?;
+        if let Some(answers) = &self.rehearsed {
+            let url = &prepared.request.url;
+            let missing = || SendRequestError::Unreachable(format!("nothing answers {url} here"));
+            return answers.get(url).cloned().ok_or_else(missing);
+        }
         let body = Bytes::from(prepared.request.body.clone().unwrap_or_default());
         let idempotency_key =
             if prepared.request.method.is_safe() { None } else { Some(key(&prepared.idempotency_key)?) };
