@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::tool::command;
 use crate::toolchain::{Toolchain, has_file};
 use crate::{Progress, TARGET};
 
@@ -57,13 +58,13 @@ fn build_beside(at_hand: &Toolchain, root: &Path) -> Result<()> {
         // lists into a private folder. `update` fails if a single source is unreachable, so its result is ignored and
         // the download decides.
         let lists = private_lists(&downloads)?;
-        run(Command::new("apt-get").args(&lists).arg("update")).ok();
+        run(command("apt-get").args(&lists).arg("update")).ok();
         download(&downloads, &lists)?;
     }
     for package in fs::read_dir(&downloads)? {
         let package = package?.path();
         if package.extension().is_some_and(|extension| extension == "deb") {
-            run(Command::new("dpkg").arg("-x").arg(package).arg(root))?;
+            run(command("dpkg").arg("-x").arg(package).arg(root))?;
         }
     }
     remove_folder(&downloads)?;
@@ -88,7 +89,7 @@ fn private_lists(downloads: &Path) -> Result<Vec<OsString>> {
 
 fn download(folder: &Path, lists: &[OsString]) -> Result<()> {
     let packages = list_packages(lists)?;
-    run(Command::new("apt-get").args(lists).arg("download").args(packages).current_dir(folder)).map(drop)
+    run(command("apt-get").args(lists).arg("download").args(packages).current_dir(folder)).map(drop)
 }
 
 /// The packages to download. Their names include versions and change, so they are looked up.
@@ -96,7 +97,7 @@ fn list_packages(lists: &[OsString]) -> Result<Vec<String>> {
     let mut packages: Vec<String> = WANTED.map(str::to_owned).into();
     let mut next = 0;
     while let Some(package) = packages.get(next) {
-        let answer = run(Command::new("apt-cache").args(lists).arg("depends").arg(package))?;
+        let answer = run(command("apt-cache").args(lists).arg("depends").arg(package))?;
         for name in parts_named(&answer) {
             if !packages.contains(&name) {
                 packages.push(name);
@@ -197,9 +198,9 @@ fn without_paths(root: &Path) -> OsString {
 }
 
 /// Runs a command quietly, and returns its standard output.
-fn run(command: &mut Command) -> Result<String> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let output = command
+fn run(started: &mut Command) -> Result<String> {
+    let name = started.get_program().to_string_lossy().into_owned();
+    let output = started
         .env("LC_ALL", "C")
         .stdin(Stdio::null())
         .output()

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use twitchy_build::component::{BuildRequest, STACK_BYTES, build_components};
+use twitchy_build::component::{BuildRequest, GuestLibrary, STACK_BYTES, build_components};
 
 const USAGE: &str = "usage: cargo run -p twitchy-build -- PACKAGE [FILE]
 
@@ -38,7 +38,7 @@ fn build(package: &str, file: &Path) -> Result<usize> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).context("this crate has no workspace")?;
     let request = BuildRequest {
         workspace: workspace.to_owned(),
-        packages: vec![package.to_owned()],
+        libraries: vec![GuestLibrary::of_package(package)],
         profile: "guest".to_owned(),
         target_folder: workspace.join("target/guests"),
         stack_bytes: STACK_BYTES,

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
-use crate::component::{BuildRequest, STACK_BYTES, build_components};
+use crate::component::{BuildRequest, GuestLibrary, STACK_BYTES, build_components};
 
 /// A guest crate of this workspace.
 #[derive(Debug, Clone)]
@@ -20,8 +20,8 @@ pub struct GuestCrate {
 /// Builds all crates with one cargo call; each component is then `OUT_DIR/<package>.wasm`. An error is printed to
 /// standard error, which cargo shows, and makes the script fail.
 ///
-/// `workspace` is the folder of the workspace's manifest. cargo runs the script again only when a crate, the SDK, the
-/// contract or the workspace's manifest has changed.
+/// `workspace` is the folder of the workspace's manifest. cargo runs the script again only when a crate, the SDK or the
+/// workspace's manifest has changed.
 pub fn build_into_out_dir(workspace: &Path, crates: &[GuestCrate]) -> ExitCode {
     match try_build(workspace, crates) {
         Ok(()) => ExitCode::SUCCESS,
@@ -48,15 +48,14 @@ fn without_blanks(line: &str) -> String {
 }
 
 fn try_build(workspace: &Path, crates: &[GuestCrate]) -> Result<()> {
-    let own =
-        ["Cargo.toml", "Cargo.lock", "guest-sdk/Cargo.toml", "guest-sdk/src", "wit"].map(|path| workspace.join(path));
+    let own = ["Cargo.toml", "Cargo.lock", "guest-sdk/Cargo.toml", "guest-sdk/src"].map(|path| workspace.join(path));
     for path in own.iter().chain(crates.iter().map(|guest| &guest.folder)) {
         println!("cargo:rerun-if-changed={}", path.display());
     }
     let out_dir = PathBuf::from(env::var_os("OUT_DIR").context("OUT_DIR is not set: this is no build script")?);
     let request = BuildRequest {
         workspace: workspace.to_owned(),
-        packages: crates.iter().map(|guest| guest.package.clone()).collect(),
+        libraries: crates.iter().map(|guest| GuestLibrary::of_package(&guest.package)).collect(),
         profile: "guest".to_owned(),
         target_folder: outer_target_folder(&out_dir).join("guests"),
         stack_bytes: STACK_BYTES,

@@ -10,10 +10,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::tool::command;
 use crate::{Progress, TARGET, debian};
 
 /// Time limit for rustup to download the target, some 25 MB.
 const RUSTUP_WITHIN: Duration = Duration::from_secs(180);
+
+/// The line that installs Rust, from rustup.rs.
+#[cfg(not(windows))]
+const INSTALL_RUST: &str = "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh";
+#[cfg(windows)]
+const INSTALL_RUST: &str = "winget install Rustlang.Rustup";
 
 /// A compiler that has the standard library for guests.
 #[derive(Debug, Clone)]
@@ -35,9 +42,24 @@ impl Toolchain {
         Self { cargo: self.cargo.clone(), rustc: rustc.into(), variables }
     }
 
+    /// # Errors
+    /// If there is no cargo or no rustc; the text says how to install them.
+    pub(crate) fn check_installed(&self) -> Result<()> {
+        for (name, program) in [("cargo", &self.cargo), ("rustc", &self.rustc)] {
+            let started = command(program).arg("--version").stdin(Stdio::null()).output();
+            let reason = match started {
+                Ok(output) if output.status.success() => continue,
+                Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+                Err(error) => error.to_string(),
+            };
+            bail!("this machine has no working {name} ({reason}), and modules are written in Rust: {INSTALL_RUST}");
+        }
+        Ok(())
+    }
+
     /// A `cargo` command with this compiler, without the outer cargo's variables, which describe the outer build.
     pub(crate) fn cargo(&self) -> Command {
-        let mut cargo = Command::new(&self.cargo);
+        let mut cargo = command(&self.cargo);
         for variable in OUTER_VARIABLES {
             cargo.env_remove(variable);
         }
@@ -47,7 +69,7 @@ impl Toolchain {
 
     /// The single line that `rustc` prints for these arguments; `None` if there is no such compiler.
     pub(crate) fn print(&self, what: &[&str]) -> Option<String> {
-        let output = Command::new(&self.rustc).envs(self.variables.iter().cloned()).args(what).output().ok()?;
+        let output = command(&self.rustc).envs(self.variables.iter().cloned()).args(what).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
@@ -96,6 +118,7 @@ pub fn find_toolchain(say: Progress) -> Result<Toolchain> {
     if let Some(toolchain) = find_ready(&at_hand, &cache) {
         return Ok(toolchain);
     }
+    say(&format!("adding the target {TARGET} with rustup (once, about 25 MB)"));
     let Err(rustup) = add_target(&at_hand) else { return Ok(at_hand) };
     debian::provision(&at_hand, &cache, say).map_err(|debian| no_way(&rustup, &debian))
 }
@@ -116,7 +139,7 @@ fn no_way(rustup: &anyhow::Error, debian: &anyhow::Error) -> anyhow::Error {
 
 /// Adds the target with rustup, silently and without retries: if it fails, Debian's compiler is tried next.
 fn add_target(toolchain: &Toolchain) -> Result<()> {
-    let mut rustup = Command::new("rustup")
+    let mut rustup = command("rustup")
         .args(["target", "add", TARGET])
         .env("RUSTUP_MAX_RETRIES", "0")
         .stdin(Stdio::null())

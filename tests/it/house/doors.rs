@@ -171,6 +171,15 @@ pub(super) fn only_net_dials(source: &Source) -> Vec<Finding> {
     })
 }
 
+/// cargo runs what dependencies bring along: a program that is started elsewhere would get the host's tokens.
+pub(super) fn only_the_tool_starts_programs(source: &Source) -> Vec<Finding> {
+    let is_build = source.path.starts_with("guest-sdk/build/src/");
+    if !is_build || source.path.ends_with("/tool.rs") {
+        return Vec::new();
+    }
+    object(source, "only `tool.rs` starts programs, without credentials", |line| line.bare.contains("Command::new("))
+}
+
 fn is_part(source: &Source, part: &str) -> bool {
     let below = source.path.strip_prefix("host/src/").and_then(|path| path.strip_prefix(part));
     below.is_some_and(|rest| rest.starts_with(['/', '.']))
@@ -318,6 +327,13 @@ mod tests {
         check(only_net_dials, "server.dial().await", &guests, &["host/src/twitch/dial.rs", "host/src/app.rs"]);
         let sockets = ["host/src/app/status_socket.rs", "host/src/cli/local_host.rs"];
         check(only_net_dials, "UnixStream::connect(path)", &["host/src/app/check.rs"], &sockets);
+    }
+
+    #[test]
+    fn a_program_with_the_hosts_variables_is_found() {
+        let right = ["guest-sdk/build/src/tool.rs", "guest-sdk/build/tests/packages.rs", "host/src/a.rs"];
+        let wrong = ["guest-sdk/build/src/debian.rs"];
+        check(only_the_tool_starts_programs, "Command::new(\"cargo\")", &wrong, &right);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use twitchy_sdk::{CommandError, CommandInfo, Invocation, Module, ModuleInfo, Replies, answer};
+use twitchy_sdk::{CommandError, CommandInfo, Invocation, Module, ModuleInfo, Replies, SettingInfo, answer};
 
 /// The last character selects the misbehaviour.
 const MISDEED: &str = "misbehaves in info by way of 0";
@@ -27,6 +27,10 @@ impl Module for MisbehavesInInfo {
             Some(b'7') => info.command(command("hidden\u{200b}")),
             Some(b'8') => ModuleInfo::new("Misbehaves", env!("CARGO_PKG_VERSION"), "a guest of the tests"),
             Some(b'9') => ModuleInfo::new("misbehaves-in-info", "latest", "a guest of the tests"),
+            Some(b'a') => info.command(command("settings")),
+            Some(b'b') => ModuleInfo::new("balance", env!("CARGO_PKG_VERSION"), "a guest of the tests"),
+            Some(b'c') => info.setting(SettingInfo::integer("sides", 2, 100, 500, "sides of a die")),
+            Some(b'd') => info.command(command("behaves").usage(&"[side] ".repeat(100))),
             _ => info.command(command("behaves")),
         }
     }
