@@ -1,8 +1,8 @@
 //! The host's functions, as the capabilities call them.
 //!
-//! In a module these are the bindings themselves. A test on the author's machine has no host, and calling a binding
-//! there would abort the whole process: a panic must not unwind out of the C function that stands in for the host. So
-//! each function here panics first, with its own name, and only the test that called it fails.
+//! In a module these are the bindings themselves. On the author's machine, each function here reaches the host that a
+//! test has opened on this thread ([`crate::testing`]), and panics with its own name if there is none. Calling a binding
+//! there would abort the whole process: a panic must not unwind out of the C function that stands in for the host.
 
 macro_rules! host_functions {
     ($($capability:ident { $(fn $name:ident($($argument:ident: $type:ty),*) $(-> $answer:ty)?;)* })*) => {$(
@@ -12,17 +12,20 @@ macro_rules! host_functions {
             pub use crate::bindings::twitchy::command::$capability::{$($name),*};
 
             #[cfg(not(any(target_arch = "wasm32", doc)))]
-            pub use without_a_host::*;
+            pub use in_a_test::*;
 
             #[cfg(not(any(target_arch = "wasm32", doc)))]
-            mod without_a_host {
+            mod in_a_test {
                 #[allow(unused_imports, reason = "some capabilities have none")]
                 use crate::bindings::twitchy::command::$capability::*;
 
                 $(
+                    #[track_caller]
                     pub fn $name($($argument: $type),*) $(-> $answer)? {
-                        crate::host::panic_without_a_host(concat!(stringify!($capability), "::", stringify!($name)));
-                        crate::bindings::twitchy::command::$capability::$name($($argument),*)
+                        let function = concat!(stringify!($capability), "::", stringify!($name));
+                        crate::testing::open::enter(function, |world| {
+                            crate::testing::calls::$capability::$name(world, $($argument),*)
+                        })
                     }
                 )*
             }
@@ -100,15 +103,6 @@ host_functions! {
     }
 }
 
-#[cfg(not(any(target_arch = "wasm32", doc)))]
-#[track_caller]
-fn panic_without_a_host(function: &str) {
-    panic!(
-        "twitchy_sdk::{function} needs a host, and there is none outside a module: let `respond` call it, and test functions \
-         that take what it returns"
-    );
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -124,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_capability_that_is_called_in_a_test_panics_with_its_name() {
+    fn a_capability_without_an_open_host_panics_with_its_name() {
         panics_with("balances::find", || crate::balances::find("alice"));
         panics_with("channels::request_leave", crate::channels::request_leave);
         panics_with("chatters::find", || crate::chatters::find("alice"));

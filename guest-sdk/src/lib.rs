@@ -58,8 +58,8 @@
 //!
 //! # Tests
 //!
-//! `cargo test` runs on your machine, without a host: a function of a capability panics there, and names itself. So
-//! write the logic as functions that take all their inputs as arguments, and call the capabilities from `respond`.
+//! `cargo test` runs on your machine. [`testing::Host`] is a host in memory there: a test types a message, and
+//! `respond` answers it, with a store, a ledger, a clock and a web that the test sets up.
 
 // Tested on the author's machine, used in the module.
 #[cfg(any(target_arch = "wasm32", test))]
@@ -76,6 +76,8 @@ pub mod lists;
 pub mod panics;
 pub mod reply;
 pub mod spans;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
 
 pub mod balances;
 pub mod channels;
