@@ -87,21 +87,19 @@ impl Argument for String {
     }
 }
 
-impl Argument for i64 {
-    const EXPECTED: &'static str = "a whole number";
+macro_rules! whole_numbers {
+    ($($number:ty)*) => {$(
+        impl Argument for $number {
+            const EXPECTED: &'static str = "a whole number";
 
-    fn parse(word: &str) -> Option<Self> {
-        word.parse().ok()
-    }
+            fn parse(word: &str) -> Option<Self> {
+                word.parse().ok()
+            }
+        }
+    )*};
 }
 
-impl Argument for u64 {
-    const EXPECTED: &'static str = "a whole number";
-
-    fn parse(word: &str) -> Option<Self> {
-        word.parse().ok()
-    }
-}
+whole_numbers! { i32 i64 u32 u64 usize }
 
 impl Argument for bool {
     const EXPECTED: &'static str = "on or off";

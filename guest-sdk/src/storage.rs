@@ -13,6 +13,30 @@
 //! }
 //! ```
 //!
+//! # Values of any type
+//!
+//! [`save_as`] and [`load_as`] keep a value of a type of your own, as JSON. The type derives `Serialize` and `Deserialize`
+//! of the crate `serde`:
+//!
+//! ```
+//! use serde::{Deserialize, Serialize};
+//! use twitchy_sdk::{CommandError, storage};
+//!
+//! #[derive(Default, Serialize, Deserialize)]
+//! struct Score {
+//!     won: u32,
+//!     lost: u32,
+//! }
+//!
+//! fn win(chatter: &str) -> Result<u32, CommandError> {
+//!     let key = format!("score/{chatter}");
+//!     let mut score: Score = storage::load_as(&key)?.unwrap_or_default();
+//!     score.won += 1;
+//!     storage::save_as(&key, &score)?;
+//!     Ok(score.won)
+//! }
+//! ```
+//!
 //! # When a new version stores something else
 //!
 //! All versions of a module share the store, and any of them may run here next: a channel may roll back to an older
@@ -35,6 +59,13 @@ pub use crate::host::storage::{add, delete, list_entries, list_keys, load, writt
 
 /// Saves the value under the key, and replaces an earlier one.
 ///
+/// ```no_run
+/// # fn example() -> Result<(), twitchy_sdk::CommandError> {
+/// twitchy_sdk::storage::save("motto", "be kind")?;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 /// If the key or the value is invalid, or the store is full.
 pub fn save(key: &str, value: impl AsRef<[u8]>) -> Result<(), StorageError> {
@@ -42,8 +73,48 @@ pub fn save(key: &str, value: impl AsRef<[u8]>) -> Result<(), StorageError> {
 }
 
 /// Loads a value as text; `None` if there is no entry, or if the value is not UTF-8.
+///
+/// ```no_run
+/// let motto = twitchy_sdk::storage::load_text("motto").unwrap_or_default();
+/// ```
 pub fn load_text(key: &str) -> Option<String> {
     String::from_utf8(load(key)?).ok()
+}
+
+/// Saves a value of any type under the key, as JSON, and replaces an earlier one.
+///
+/// ```no_run
+/// # fn example() -> Result<(), twitchy_sdk::CommandError> {
+/// twitchy_sdk::storage::save_as("options", &["tea", "coffee"])?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// As [`save`]; and if JSON cannot hold the value, such as a map whose keys are no texts.
+pub fn save_as<T: serde_core::Serialize + ?Sized>(key: &str, value: &T) -> Result<(), CommandError> {
+    let wrong = |error: serde_json::Error| json_error(key, &error);
+    Ok(save(key, serde_json::to_vec(value).map_err(wrong)?)?)
+}
+
+/// Loads what [`save_as`] saved; `None` if there is no entry.
+///
+/// ```no_run
+/// # fn example() -> Result<(), twitchy_sdk::CommandError> {
+/// let options: Option<Vec<String>> = twitchy_sdk::storage::load_as("options")?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// If the entry is no `T`, for example because an older version wrote it. The entry stays as it is.
+pub fn load_as<T: serde_core::de::DeserializeOwned>(key: &str) -> Result<Option<T>, CommandError> {
+    let parse = |value: Vec<u8>| serde_json::from_slice(&value).map_err(|error| json_error(key, &error));
+    load(key).map(parse).transpose()
+}
+
+fn json_error(key: &str, error: &serde_json::Error) -> CommandError {
+    CommandError::unavailable(format!("storage: the entry {key} is not of the module's type: {error}"))
 }
 
 impl From<StorageError> for CommandError {

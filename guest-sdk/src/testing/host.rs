@@ -19,21 +19,17 @@ use crate::bindings::twitchy::command::coins::{CoinPrice, CoinSummary};
 use crate::bindings::twitchy::command::http::{HttpError, Request, Response};
 use crate::bindings::twitchy::command::log::Level;
 use crate::bindings::twitchy::command::streams::LiveStream;
-use crate::{
-    Channel, CommandError, Invocation, Module, ModuleInfo, Origin, QuotedMessage, Replies, Reply, Role, SettingKind,
-};
+use crate::reply::LONGEST_REPLY;
+use crate::{Channel, CommandError, Invocation, Module, ModuleInfo, Origin, QuotedMessage, Replies, Role, SettingKind};
 
 /// Midnight of 1 January 2026, UTC.
 const START_MS: u64 = 1_767_225_600_000;
-const MOST_REPLIES: usize = 8;
-/// In characters.
-const LONGEST_REPLY: usize = 2000;
 
 /// A host in memory with one channel, `shop`, where the module `M` is on and everything is granted. Its broadcaster is
 /// the chatter `shop`; whoever else writes for the first time has the role of everyone.
 ///
 /// A mistake of the test (an unknown word, a value that a setting cannot have) panics with a sentence that names it.
-/// So does what a host would end the call for: too many replies or host calls.
+/// So does what a host would end the call for, such as too many host calls.
 pub struct Host<M> {
     world: Rc<RefCell<World>>,
     module: PhantomData<fn() -> M>,
@@ -231,11 +227,10 @@ impl<M: Module> Host<M> {
     fn answer(&self, login: &str, message: &str, to: Option<(&str, &str)>) -> Result<Replies, CommandError> {
         let invocation = begin(&mut self.world.borrow_mut(), login, message, to)?;
         let result = self.transact(invocation.clone(), || M::respond(&invocation));
-        match &result {
-            Ok(replies) => check_replies(replies),
-            Err(CommandError::Usage(text) | CommandError::Refused(text) | CommandError::Unavailable(text)) => {
-                check_length(text);
-            }
+        if let Err(CommandError::Usage(text) | CommandError::Refused(text) | CommandError::Unavailable(text)) = &result
+        {
+            let is_short = text.chars().count() <= LONGEST_REPLY;
+            assert!(is_short, "an error has at most {LONGEST_REPLY} characters: CommandError::refused shortens it");
         }
         result
     }
@@ -361,20 +356,6 @@ fn invocation(world: &mut World, login: &str, to: Option<(&str, &str)>) -> Invoc
         settings: world.settings(),
         details: Vec::new(),
     }
-}
-
-#[track_caller]
-fn check_replies(replies: &Replies) {
-    let replies: Vec<Reply> = replies.clone().into();
-    assert!(replies.len() <= MOST_REPLIES, "a call answers with at most {MOST_REPLIES} messages");
-    for Reply::Say(text) | Reply::Answer(text) | Reply::Action(text) in &replies {
-        check_length(text);
-    }
-}
-
-#[track_caller]
-fn check_length(text: &str) {
-    assert!(text.chars().count() <= LONGEST_REPLY, "a reply has at most {LONGEST_REPLY} characters");
 }
 
 /// The contract's moments and spans are milliseconds.

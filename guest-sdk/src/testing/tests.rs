@@ -14,9 +14,9 @@ use crate::settings::SettingsError;
 use crate::storage::StorageError;
 use crate::words::WordError;
 use crate::{
-    Amount, CommandError, CommandInfo, Invocation, Mention, Module, ModuleInfo, Replies, Reply, Role, SettingInfo,
-    answer, balances, channels, chatters, clock, coins, commands, log, payments, random, settings, storage, streams,
-    treasury, words,
+    Amount, CommandError, CommandInfo, Invocation, Mention, Module, ModuleInfo, Replies, Role, SettingInfo, answer,
+    balances, channels, chatters, clock, coins, commands, log, payments, random, settings, storage, streams, treasury,
+    words,
 };
 
 struct Bank;
@@ -29,7 +29,8 @@ impl Module for Bank {
             .command(CommandInfo::new("award", "makes points").role(Role::Moderator))
             .command(CommandInfo::new("count", "counts, and may fail then"))
             .command(CommandInfo::new("tell", "tells what the call is"))
-            .command(CommandInfo::new("flood", "answers too often"))
+            .command(CommandInfo::new("side", "tells a setting"))
+            .command(CommandInfo::new("flood", "refuses at length"))
             .setting(SettingInfo::integer("sides", 2, 100, 6, "of a die"))
             .setting(SettingInfo::chatter("patron", "is named"))
             .setting(SettingInfo::secret("key", "of the API"))
@@ -51,7 +52,13 @@ impl Module for Bank {
                 arguments.end()?;
                 Ok(answer(count.to_string()))
             }
-            "flood" => Ok(Replies::from(vec![Reply::Say("again".to_owned()); 9])),
+            "side" => {
+                let no_number = invocation.required_setting::<u32>("patron");
+                let why = "the setting patron is not declared as a whole number";
+                assert_eq!(no_number, Err(CommandError::unavailable(why)));
+                Ok(answer(invocation.required_setting::<u32>("sides")?.to_string()))
+            }
+            "flood" => Err(CommandError::Refused("no ".repeat(1000))),
             _ => Ok(answer(format!("{} {:?} {:?}", invocation.command, invocation.arguments, invocation.settings))),
         }
     }
@@ -75,7 +82,8 @@ fn a_message_finds_its_command_by_name_and_alias() {
     assert_eq!(host.call("alice", "?TELL \"a b\" c"), told);
     assert_eq!(host.call("alice", "@twitchy tell \"a b\" c"), told);
     assert_eq!(host.call("alice", "?pay bob 5"), Ok(answer("95")));
-    panics_with("no command \"hug\"; it has award, count, flood, give, tell", || host.call("alice", "?hug"));
+    assert_eq!(host.call("alice", "?side"), Ok(answer("20")));
+    panics_with("no command \"hug\"; it has award, count, flood, give, side, tell", || host.call("alice", "?hug"));
     panics_with("calls nothing", || host.call("alice", "!tell"));
     panics_with("it should be a whole number from 2 to 100", || bank().setting("sides", "1"));
     panics_with("declares no setting \"side\"", || bank().setting("side", "1"));
@@ -174,6 +182,20 @@ fn the_store_names_the_version_that_wrote_last() {
     let seen = host.run(|| (storage::add("count", 1), storage::written_by()));
     assert_eq!(seen, (Ok(1), Some("1.1.0".to_owned())), "a call's own writes do not count");
     assert_eq!(host.run(storage::written_by), Some("1.2.0".to_owned()));
+}
+
+#[test]
+fn a_value_of_a_type_of_ones_own_is_read_back() {
+    let host = bank().entry("old", "1.5 points");
+    host.run(|| storage::save_as("score", &(3_u32, "won"))).unwrap();
+    assert_eq!(host.run(|| storage::load_as("score")), Ok(Some((3_u32, "won".to_owned()))));
+    assert_eq!(host.run(|| storage::load_as::<u32>("none")), Ok(None));
+    let Err(CommandError::Unavailable(why)) = host.run(|| storage::load_as::<u32>("old")) else {
+        panic!("it was read")
+    };
+    assert!(why.contains("the entry old is not of the module's type"), "{why}");
+    let full = host.run(|| storage::save_as("long", &"x".repeat(64 << 10)));
+    assert_eq!(full, Err(StorageError::ValueTooLong.into()));
 }
 
 #[test]
@@ -277,6 +299,7 @@ fn what_a_host_does_not_know_is_unavailable() {
 #[test]
 fn a_call_that_a_host_would_end_panics() {
     panics_with("at most 100 host calls", || bank().run(|| (0..101).for_each(|_| drop(storage::load("key")))));
+    panics_with("at most 2000 characters", || bank().call("alice", "!flood"));
     panics_with("below 0", || bank().run(|| random::number(0)));
 }
 
