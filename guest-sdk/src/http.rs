@@ -86,6 +86,30 @@ impl Response {
         found.map(|(_, value)| value.as_str())
     }
 
+    /// The body as a value of any type, which derives `Deserialize` of the crate `serde`.
+    ///
+    /// ```
+    /// use serde::Deserialize;
+    /// use twitchy_sdk::{CommandError, http};
+    ///
+    /// #[derive(Deserialize)]
+    /// struct Joke {
+    ///     text: String,
+    /// }
+    ///
+    /// fn joke() -> Result<String, CommandError> {
+    ///     let joke: Joke = http::get("https://api.example.com/joke")?.success()?.json()?;
+    ///     Ok(joke.text)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// If the body is not the JSON of a `T`: the chatter gets a plain apology, and the log the reason.
+    pub fn json<T: serde_core::de::DeserializeOwned>(&self) -> Result<T, CommandError> {
+        let wrong = |error| CommandError::unavailable(format!("the answer is not what the module expects: {error}"));
+        serde_json::from_slice(&self.body).map_err(wrong)
+    }
+
     /// The body as text; invalid UTF-8 is replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()

@@ -60,6 +60,8 @@
 //!
 //! `cargo test` runs on your machine. [`testing::Host`] is a host in memory there: a test types a message, and
 //! `respond` answers it, with a store, a ledger, a clock and a web that the test sets up.
+//!
+//! [`recipes`] has whole modules with their tests.
 
 // Tested on the author's machine, used in the module.
 #[cfg(any(target_arch = "wasm32", test))]
@@ -78,6 +80,9 @@ pub mod reply;
 pub mod spans;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
+#[doc = include_str!("../RECIPES.md")]
+#[cfg(any(doc, doctest))]
+pub mod recipes {}
 
 pub mod balances;
 pub mod channels;
