@@ -6,6 +6,19 @@ use std::time::Duration;
 use crate::{Chatter, CommandError, spans};
 
 /// The words after a command, taken from the front.
+///
+/// ```
+/// use twitchy_sdk::{Amount, Arguments, CommandError, Mention};
+///
+/// let words = ["@Bob", "2.50", "thank", "you"].map(str::to_owned);
+/// let mut arguments = Arguments::new(&words);
+/// assert_eq!(arguments.required::<Mention>("chatter")?.as_str(), "bob");
+/// assert_eq!(arguments.optional::<Amount>("amount")?.map(|amount| amount.to_string()).as_deref(), Some("2.50"));
+/// assert_eq!(arguments.rest("text")?, "thank you");
+/// arguments.end()?;
+/// assert_eq!(arguments.required::<u32>("sides"), Err(CommandError::usage("sides is missing")));
+/// # Ok::<(), CommandError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Arguments<'a> {
     words: &'a [String],
@@ -63,6 +76,10 @@ fn missing(name: &str) -> CommandError {
 }
 
 /// A chatter's word in double quotation marks, cut if it is long. A word with such a mark gets single ones.
+///
+/// ```
+/// assert_eq!(twitchy_sdk::arguments::quote("dnace"), "\"dnace\"");
+/// ```
 pub fn quote(word: &str) -> String {
     const LONGEST: usize = 30;
     let (shown, more) = word.char_indices().nth(LONGEST).map_or((word, ""), |(end, _)| (&word[..end], "..."));
@@ -71,6 +88,32 @@ pub fn quote(word: &str) -> String {
 }
 
 /// A type that one word of a command can be parsed into.
+///
+/// ```
+/// use twitchy_sdk::{Argument, Arguments, CommandError};
+///
+/// #[derive(Debug, PartialEq)]
+/// enum Side {
+///     Heads,
+///     Tails,
+/// }
+///
+/// impl Argument for Side {
+///     const EXPECTED: &'static str = "heads or tails";
+///
+///     fn parse(word: &str) -> Option<Self> {
+///         match word {
+///             "heads" => Some(Side::Heads),
+///             "tails" => Some(Side::Tails),
+///             _ => None,
+///         }
+///     }
+/// }
+///
+/// let words = ["edge".to_owned()];
+/// let wrong = CommandError::usage("side should be heads or tails, not \"edge\"");
+/// assert_eq!(Arguments::new(&words).required::<Side>("side"), Err(wrong));
+/// ```
 pub trait Argument: Sized {
     /// Completes "amount should be ...".
     const EXPECTED: &'static str;
@@ -119,6 +162,13 @@ impl Argument for Duration {
 }
 
 /// An amount of a currency: an exact decimal number, kept as the text that the contract uses.
+///
+/// ```
+/// use twitchy_sdk::{Amount, Argument};
+///
+/// assert_eq!(Amount::parse("2.50").unwrap().as_str(), "2.50");
+/// assert_eq!(Amount::parse("much"), None);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Amount(String);
 
@@ -152,6 +202,16 @@ impl fmt::Display for Amount {
 ///
 /// Only the spelling is checked; capabilities find the chatter. They accept a display name too if only one chatter in
 /// the channel has it. If several have it, the host replies with their logins instead.
+///
+/// ```
+/// use twitchy_sdk::{Argument, Invocation, Mention};
+///
+/// assert_eq!(Mention::parse("@Bob,").unwrap().as_str(), "bob");
+///
+/// fn is_own_name(mention: &Mention, invocation: &Invocation) -> bool {
+///     mention.means(&invocation.chatter)
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mention(String);
 

@@ -11,6 +11,12 @@
 //!     let owned: Vec<String> = owned.iter().map(|it| format!("{} {}", it.amount, it.currency)).collect();
 //!     Ok(answer(format!("you have {}", owned.join(", "))))
 //! }
+//!
+//! fn tell_richest() -> Result<Replies, CommandError> {
+//!     let richest = balances::top("points", 3)?;
+//!     let names: Vec<String> = richest.into_iter().map(|standing| standing.display_name).collect();
+//!     Ok(answer(names.join(", ")))
+//! }
 //! ```
 
 use crate::CommandError;

@@ -17,6 +17,10 @@
 //!         Err(JoinError::Unavailable(why)) => Err(CommandError::unavailable(why)),
 //!     }
 //! }
+//!
+//! fn leave() -> Replies {
+//!     answer(if channels::request_leave() { "bye" } else { "I wasn't there" })
+//! }
 //! ```
 
 pub use crate::bindings::twitchy::command::channels::JoinError;

@@ -10,6 +10,10 @@
 //!     let price = coins::price(symbol)?;
 //!     Ok(answer(format!("one {} costs {} US dollars", price.symbol, price.in_usd)))
 //! }
+//!
+//! fn tell_holders(symbol: &str) -> Result<Replies, CommandError> {
+//!     Ok(answer(format!("{} hold it", coins::summary(symbol)?.supporters)))
+//! }
 //! ```
 
 use crate::CommandError;

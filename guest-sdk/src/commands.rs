@@ -9,6 +9,10 @@
 //!     let names = commands::list_available().into_iter().map(|listing| format!("{}{}", invocation.prefix, listing.name));
 //!     answer(names.collect::<Vec<_>>().join(" "))
 //! }
+//!
+//! fn explain(word: &str) -> Option<String> {
+//!     commands::find(word).map(|listing| format!("{} {}: {}", listing.name, listing.usage, listing.summary))
+//! }
 //! ```
 
 pub use crate::bindings::twitchy::command::commands::Listing;

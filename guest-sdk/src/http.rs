@@ -36,8 +36,18 @@ use crate::CommandError;
 pub use crate::bindings::twitchy::command::http::{HttpError, Method, Request, Response};
 use crate::host::http;
 
-/// A request without headers and body.
+/// ```
+/// use twitchy_sdk::http::{HttpError, Method, Request};
+///
+/// fn switch_lights() -> Result<bool, HttpError> {
+///     let request = Request::new(Method::Put, "https://api.example.com/lights")
+///         .header("authorization", "Bearer {secret:token}")
+///         .body("on");
+///     Ok(request.send()?.is_success())
+/// }
+/// ```
 impl Request {
+    /// A request without headers and body.
     pub fn new(method: Method, url: impl Into<String>) -> Self {
         Self { method, url: url.into(), headers: Vec::new(), body: None }
     }
@@ -50,6 +60,7 @@ impl Request {
         self
     }
 
+    /// What is sent along, as it is.
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = Some(body.into());
@@ -66,6 +77,16 @@ impl Request {
 }
 
 /// A response with any status.
+///
+/// ```
+/// use twitchy_sdk::testing::response;
+///
+/// let found = response(200, "four");
+/// assert!(found.is_success() && found.header("content-type").is_none());
+/// assert_eq!(found.success()?.text(), "four");
+/// assert!(response(404, "").success().is_err());
+/// # Ok::<(), twitchy_sdk::CommandError>(())
+/// ```
 impl Response {
     /// Whether the status is a success: 200 to 299.
     pub fn is_success(&self) -> bool {
@@ -117,11 +138,25 @@ impl Response {
 }
 
 /// Sends a GET request.
+///
+/// # Errors
+/// As [`Request::send`].
 pub fn get(url: &str) -> Result<Response, HttpError> {
     Request::new(Method::Get, url).send()
 }
 
 /// Sends a POST request with a body of `content_type`, such as "application/json".
+///
+/// ```
+/// use twitchy_sdk::http::{self, HttpError, Response};
+///
+/// fn send_score(score: u32) -> Result<Response, HttpError> {
+///     http::post("https://api.example.com/scores", "application/json", format!("[{score}]"))
+/// }
+/// ```
+///
+/// # Errors
+/// As [`Request::send`].
 pub fn post(url: &str, content_type: &str, body: impl Into<Vec<u8>>) -> Result<Response, HttpError> {
     Request::new(Method::Post, url).header("content-type", content_type).body(body).send()
 }

@@ -5,6 +5,16 @@ use std::time::Duration;
 use crate::bindings::twitchy::command::types::Range;
 use crate::{CommandInfo, ModuleInfo, Role, SettingInfo, SettingKind, TimerInfo, spans};
 
+/// ```
+/// use twitchy_sdk::{CommandInfo, ModuleInfo, SettingInfo};
+///
+/// let info = ModuleInfo::new("dice", "1.0.0", "rolls dice")
+///     .command(CommandInfo::new("roll", "rolls a die"))
+///     .setting(SettingInfo::integer("sides", 2, 100, 6, "of the die"))
+///     .http_host("api.example.com")
+///     .detail("homepage", "https://example.com/dice");
+/// assert_eq!(info.commands[0].name, "roll");
+/// ```
 impl ModuleInfo {
     /// `name` is what channels enable; `version` is `env!("CARGO_PKG_VERSION")`; `summary` completes "name: ...".
     pub fn new(name: &str, version: &str, summary: &str) -> Self {
@@ -57,6 +67,18 @@ impl ModuleInfo {
     }
 }
 
+/// ```
+/// use std::time::Duration;
+/// use twitchy_sdk::{CommandInfo, Role};
+///
+/// let hug = CommandInfo::new("hug", "hugs somebody")
+///     .alias("cuddle")
+///     .usage("[@chatter]")
+///     .channel_cooldown(Duration::from_secs(2))
+///     .chatter_cooldown(Duration::from_secs(30));
+/// let reset = CommandInfo::new("reset", "counts from 0 again").role(Role::Moderator).without_cooldown();
+/// # assert_eq!((hug.chatter_cooldown_ms, reset.chatter_cooldown_ms), (30_000, 0));
+/// ```
 impl CommandInfo {
     /// A command without arguments, for everyone, every 3 seconds a chatter. `name` is the word typed after the prefix.
     pub fn new(name: &str, summary: &str) -> Self {
@@ -114,6 +136,14 @@ impl CommandInfo {
     }
 }
 
+/// ```
+/// use std::time::Duration;
+/// use twitchy_sdk::{ModuleInfo, TimerInfo};
+///
+/// let rules = TimerInfo::new("rules", "shows the rules", Duration::from_secs(1800)).always().after_messages(20);
+/// let info = ModuleInfo::new("rules", "1.0.0", "shows the rules").timer(rules);
+/// # assert_eq!(info.timers[0].interval_ms, 1_800_000);
+/// ```
 impl TimerInfo {
     /// Calls the module at this interval as the command `name`, while the channel is live. The host's floor is a
     /// minute.
@@ -143,6 +173,22 @@ impl TimerInfo {
 }
 
 /// A setting that a creator may change for their channel; the module reads it with [`crate::Invocation::setting`].
+///
+/// ```
+/// use std::time::Duration;
+/// use twitchy_sdk::{ModuleInfo, SettingInfo};
+///
+/// let info = ModuleInfo::new("dice", "1.0.0", "rolls dice")
+///     .setting(SettingInfo::text("greeting", "good luck", "said before each roll"))
+///     .setting(SettingInfo::integer("sides", 2, 100, 6, "of the die"))
+///     .setting(SettingInfo::number("prize", "2.5", "points for the highest number"))
+///     .setting(SettingInfo::boolean("twice", false, "two dice at once"))
+///     .setting(SettingInfo::choice("colour", &["red", "blue"], "red", "of the die"))
+///     .setting(SettingInfo::duration("pause", Duration::from_secs(90), "between two rounds"))
+///     .setting(SettingInfo::chatter("patron", "who is thanked"))
+///     .setting(SettingInfo::secret("token", "the key of the API"));
+/// # assert_eq!(info.settings.len(), 8);
+/// ```
 impl SettingInfo {
     /// Any text on one line.
     pub fn text(key: &str, default: &str, summary: &str) -> Self {

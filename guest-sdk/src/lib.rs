@@ -63,13 +63,17 @@
 //!
 //! [`recipes`] has whole modules with their tests.
 
+#![deny(missing_docs)]
+
 // Tested on the author's machine, used in the module.
 #[cfg(any(target_arch = "wasm32", test))]
 mod arena;
 pub mod arguments;
 #[doc(hidden)]
+#[allow(missing_docs, reason = "the contract documents what needs words")]
 pub mod bindings;
 #[doc(hidden)]
+#[allow(missing_docs, reason = "the capabilities document these functions")]
 pub mod host;
 pub mod info;
 pub mod invocation;

@@ -1,6 +1,11 @@
 //! Joins lists for a sentence.
 
 /// Returns, for example, "a, b and c".
+///
+/// ```
+/// let items = ["tea", "coffee", "milk"].map(str::to_owned);
+/// assert_eq!(twitchy_sdk::lists::join_with_and(&items), "tea, coffee and milk");
+/// ```
 pub fn join_with_and(items: &[String]) -> String {
     match items {
         [] => String::new(),
@@ -11,6 +16,11 @@ pub fn join_with_and(items: &[String]) -> String {
 
 /// Returns "a, b, c" if that has at most `most` characters. Otherwise returns as many items as fit, and the number of
 /// the others: "a, b and 7 more".
+///
+/// ```
+/// let items = ["tea", "coffee", "milk", "water"].map(str::to_owned);
+/// assert_eq!(twitchy_sdk::lists::join_within(&items, 22), "tea, coffee and 2 more");
+/// ```
 pub fn join_within(items: &[String], most: usize) -> String {
     let whole = items.join(", ");
     if whole.chars().count() <= most {

@@ -4,7 +4,13 @@
 //! operator changes that. The SDK logs a panic by itself, with its message and the line.
 //!
 //! ```no_run
-//! twitchy_sdk::log::info("the dice were empty");
+//! use twitchy_sdk::log::{self, Level};
+//!
+//! log::debug("about to roll");
+//! log::info("the dice were empty");
+//! log::warn("no answer, the old number is used");
+//! log::error("the number is not on the die");
+//! log::write(Level::Info, "any level");
 //! ```
 
 pub use crate::bindings::twitchy::command::log::Level;

@@ -30,6 +30,16 @@ pub fn transfer(to: &Mention, amount: &Amount) -> Result<String, PaymentError> {
 
 /// Pays from the invoking chatter to the channel. Returns the payer's new balance.
 ///
+/// ```
+/// use twitchy_sdk::payments::{self, PaymentError};
+/// use twitchy_sdk::{Amount, Argument};
+///
+/// fn buy_ticket() -> Result<String, PaymentError> {
+///     let price = Amount::parse("5").ok_or(PaymentError::InvalidAmount)?;
+///     payments::charge(&price)
+/// }
+/// ```
+///
 /// # Errors
 /// As [`transfer`].
 pub fn charge(amount: &Amount) -> Result<String, PaymentError> {

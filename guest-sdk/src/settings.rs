@@ -16,6 +16,17 @@
 //!         Err(error) => Err(CommandError::unavailable(error.to_string())),
 //!     }
 //! }
+//!
+//! fn open_the_dice() -> Result<String, SettingsError> {
+//!     settings::enable_module("dice")?;
+//!     settings::change_setting("dice", "roll.role", "everyone")?;
+//!     let sides = settings::list_settings("dice")?.into_iter().find(|setting| setting.key == "sides");
+//!     Ok(format!("{}roll has {} sides", settings::prefix(), sides.map(|sides| sides.value).unwrap_or_default()))
+//! }
+//!
+//! fn switch_all_off() -> Result<(), SettingsError> {
+//!     settings::list_modules().iter().try_for_each(|module| settings::disable_module(&module.name))
+//! }
 //! ```
 
 use std::time::{Duration, SystemTime};
@@ -29,6 +40,15 @@ pub use crate::host::settings::{
 
 /// Mutes the bot in this channel for a time, at most a day.
 ///
+/// ```
+/// use std::time::Duration;
+/// use twitchy_sdk::settings::{self, SettingsError};
+///
+/// fn hush() -> Result<(), SettingsError> {
+///     settings::mute(Duration::from_secs(600))
+/// }
+/// ```
+///
 /// # Errors
 /// If the chatter's role does not allow this, or the time is too long.
 pub fn mute(span: Duration) -> Result<(), SettingsError> {
@@ -36,6 +56,14 @@ pub fn mute(span: Duration) -> Result<(), SettingsError> {
 }
 
 /// Ends the mute.
+///
+/// ```
+/// use twitchy_sdk::settings::{self, SettingsError};
+///
+/// fn toggle() -> Result<(), SettingsError> {
+///     if settings::muted_until().is_some() { settings::unmute() } else { settings::mute(std::time::Duration::from_secs(600)) }
+/// }
+/// ```
 ///
 /// # Errors
 /// If the chatter's role does not allow this.

@@ -6,6 +6,14 @@ const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1
 
 /// Parses one or more numbers, each with its unit (`d`, `h`, `m`, `s`), greater units first. `None` for any other text,
 /// and for a span of more than a hundred years.
+///
+/// ```
+/// use std::time::Duration;
+/// use twitchy_sdk::spans::parse_span;
+///
+/// assert_eq!(parse_span("1h30m"), Some(Duration::from_secs(5_400)));
+/// assert_eq!(parse_span("soon"), None);
+/// ```
 pub fn parse_span(text: &str) -> Option<Duration> {
     const LONGEST: u64 = 100 * 365 * 86_400;
     let mut rest = text;
@@ -24,6 +32,13 @@ pub fn parse_span(text: &str) -> Option<Duration> {
 }
 
 /// The shortest text for a span in whole seconds: "1h30m". A span below a second is "0s".
+///
+/// ```
+/// use std::time::Duration;
+/// use twitchy_sdk::spans::show_span;
+///
+/// assert_eq!(show_span(Duration::from_secs(90)), "1m30s");
+/// ```
 pub fn show_span(span: Duration) -> String {
     let mut left = span.as_secs();
     let mut text = String::new();

@@ -11,11 +11,34 @@
 //!     storage::save("last", &invocation.chatter.login)?;
 //!     Ok(answer(format!("that was your hug number {own}")))
 //! }
+//!
+//! /// A listing has at most 100 entries and 64 KiB, so ask again until it is empty.
+//! fn list_huggers() -> Vec<String> {
+//!     let mut keys = storage::list_keys("hugs/", None, 100);
+//!     loop {
+//!         let more = storage::list_keys("hugs/", keys.last().map(String::as_str), 100);
+//!         if more.is_empty() {
+//!             return keys;
+//!         }
+//!         keys.extend(more);
+//!     }
+//! }
+//!
+//! fn forget_the_last() -> Option<Vec<u8>> {
+//!     let last = storage::load("last");
+//!     storage::delete("last");
+//!     last
+//! }
+//!
+//! fn find_first() -> Option<(String, Vec<u8>)> {
+//!     storage::list_entries("hugs/", None, 1).into_iter().map(|entry| (entry.key, entry.value)).next()
+//! }
 //! ```
 //!
 //! # Values of any type
 //!
-//! [`save_as`] and [`load_as`] keep a value of a type of your own, as JSON. The type derives `Serialize` and `Deserialize`
+//! [`save_as`] and [`load_as`] keep a value of a type of your own, as JSON, which makes a
+//! component 70 KB larger. The type derives `Serialize` and `Deserialize`
 //! of the crate `serde`:
 //!
 //! ```

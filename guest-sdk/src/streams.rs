@@ -30,6 +30,15 @@ pub fn find_current() -> Result<Option<LiveStream>, StreamError> {
 
 impl LiveStream {
     /// When the stream began.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use twitchy_sdk::{clock, streams::LiveStream};
+    ///
+    /// fn uptime(stream: &LiveStream) -> Duration {
+    ///     clock::now().duration_since(stream.started_at()).unwrap_or_default()
+    /// }
+    /// ```
     pub fn started_at(&self) -> SystemTime {
         clock::from_millis(self.started_at)
     }

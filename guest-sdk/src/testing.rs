@@ -37,6 +37,7 @@
 //!
 //! The module exists only outside of WebAssembly, so that a component never carries it.
 
+mod begin;
 pub(crate) mod calls;
 pub(crate) mod decimal;
 mod host;

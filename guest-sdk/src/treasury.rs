@@ -21,6 +21,15 @@ use crate::{Amount, Mention};
 
 /// Pays from what the channel took in by [`crate::payments::charge`]. Returns the payee's new balance.
 ///
+/// ```
+/// use twitchy_sdk::payments::PaymentError;
+/// use twitchy_sdk::{Amount, Mention, treasury};
+///
+/// fn pay_prize(winner: &Mention, prize: &Amount) -> Result<String, PaymentError> {
+///     treasury::pay(winner, prize)
+/// }
+/// ```
+///
 /// # Errors
 /// If nothing was moved; `?` turns the error into a sentence for the chatter.
 pub fn pay(to: &Mention, amount: &Amount) -> Result<String, PaymentError> {

@@ -13,6 +13,10 @@
 //!     storage::save(&format!("text/{word}"), arguments.rest("text")?)?;
 //!     Ok(answer(format!("{}{word} is a command now", invocation.prefix)))
 //! }
+//!
+//! fn remove_all() -> usize {
+//!     words::list_claimed().iter().filter(|word| words::release(&word.name)).count()
+//! }
 //! ```
 
 pub use crate::bindings::twitchy::command::words::{Word, WordError};

@@ -7,12 +7,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
+use super::begin::{begin, invocation};
 use super::calls::random::Random;
 use super::calls::{settings, storage};
 use super::decimal::{parse_units, show_units};
-use super::message::parse_message;
 use super::open;
-use super::value::{check_value, show_role};
+use super::value::check_value;
 use super::world::{Call, Holder, Kept, World};
 use crate::bindings::twitchy::command::balances::{Balance, BalanceError};
 use crate::bindings::twitchy::command::coins::{CoinPrice, CoinSummary};
@@ -20,7 +20,7 @@ use crate::bindings::twitchy::command::http::{HttpError, Request, Response};
 use crate::bindings::twitchy::command::log::Level;
 use crate::bindings::twitchy::command::streams::LiveStream;
 use crate::reply::LONGEST_REPLY;
-use crate::{Channel, CommandError, Invocation, Module, ModuleInfo, Origin, QuotedMessage, Replies, Role, SettingKind};
+use crate::{Channel, CommandError, Invocation, Module, ModuleInfo, Replies, Role, SettingKind};
 
 /// Midnight of 1 January 2026, UTC.
 const START_MS: u64 = 1_767_225_600_000;
@@ -30,6 +30,82 @@ const START_MS: u64 = 1_767_225_600_000;
 ///
 /// A mistake of the test (an unknown word, a value that a setting cannot have) panics with a sentence that names it.
 /// So does what a host would end the call for, such as too many host calls.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use twitchy_sdk::balances::{Balance, BalanceError};
+/// use twitchy_sdk::coins::{CoinPrice, CoinSummary};
+/// use twitchy_sdk::testing::{Host, response};
+/// use twitchy_sdk::{Amount, CommandError, CommandInfo, Invocation, Mention, Module, ModuleInfo, Replies, Role};
+/// use twitchy_sdk::{SettingInfo, answer, balances, clock, coins, http, log, payments, random, storage, streams};
+///
+/// struct Tip;
+///
+/// impl Module for Tip {
+///     fn info() -> ModuleInfo {
+///         ModuleInfo::new("tip", "1.1.0", "gives points")
+///             .command(CommandInfo::new("tip", "gives points").usage("@chatter"))
+///             .setting(SettingInfo::integer("most", 1, 100, 5, "points"))
+///             .setting(SettingInfo::secret("token", "the key of the API"))
+///             .http_host("api.example.com")
+///     }
+///
+///     fn respond(invocation: &Invocation) -> Result<Replies, CommandError> {
+///         let whom: Mention = invocation.arguments().required("chatter")?;
+///         let points = random::number(invocation.required_setting("most")?) + 1;
+///         let points: Amount = twitchy_sdk::Argument::parse(&points.to_string()).unwrap();
+///         let left = payments::transfer(&whom, &points)?;
+///         log::info(&format!("{points} for {whom}"));
+///         Ok(answer(format!("{whom} has {points}, you have {left}")))
+///     }
+/// }
+///
+/// let host = Host::<Tip>::new()
+///     .chatter("bob", Role::Subscriber)
+///     .display_name("bob", "ボブ")
+///     .balance("alice", "10")
+///     .setting("most", "20")
+///     .prefix("?")
+///     .random([2, 0]);
+/// assert_eq!(host.call("alice", "?tip bob"), Ok(answer("bob has 3, you have 7")));
+/// let reply = host.call_in_reply("bob", "@twitchy tip alice", ("alice", "hello"));
+/// assert_eq!(reply, Ok(answer("alice has 1, you have 2")));
+/// assert_eq!((host.balance_of("alice"), host.till()), ("8".to_owned(), "0".to_owned()));
+/// assert_eq!(host.log()[0].1, "3 for bob");
+///
+/// // The host is there for any code that calls capabilities.
+/// let host = Host::<Tip>::new()
+///     .time(SystemTime::UNIX_EPOCH)
+///     .entry("tips", "41")
+///     .written_by("1.0.0")
+///     .secret("token", "hunter2")
+///     .web("https://api.example.com/dice", Ok(response(200, "4")))
+///     .other_module(ModuleInfo::new("dice", "1.0.0", "rolls dice"))
+///     .stream(None)
+///     .seed(7);
+/// host.advance(Duration::from_secs(90));
+/// host.run(|| {
+///     assert_eq!(clock::now(), SystemTime::UNIX_EPOCH + Duration::from_secs(90));
+///     assert_eq!(storage::add("tips", 1), Ok(42));
+///     assert_eq!(http::get("https://api.example.com/dice").unwrap().text(), "4");
+///     assert_eq!(streams::find_current(), Ok(None));
+/// });
+/// assert_eq!(host.requests()[0].url, "https://api.example.com/dice");
+///
+/// // A channel may have another currency, or an outside provider of balances and coins.
+/// assert_eq!(Host::<Tip>::new().currency("coins", 2).balance("alice", "2.50").balance_of("alice"), "2.5");
+/// let price = CoinPrice { symbol: "ABC".to_owned(), in_usd: "1.20".to_owned(), in_rly: None };
+/// let summary = CoinSummary { supporters: 3, transactions: 7, volume: "9".to_owned(), coins: "100".to_owned() };
+/// let host = Host::<Tip>::new()
+///     .provider(|login| match login {
+///         "alice" => Ok(vec![Balance { currency: "ABC".to_owned(), amount: "3".to_owned(), estimated_usd: None }]),
+///         _ => Err(BalanceError::UnknownChatter),
+///     })
+///     .coin(price, summary)
+///     .chatter("alice", Role::Everyone);
+/// assert_eq!(host.run(|| balances::find("alice")).unwrap()[0].amount, "3");
+/// assert_eq!(host.run(|| coins::price("abc")).unwrap().in_usd, "1.20");
+/// ```
 pub struct Host<M> {
     world: Rc<RefCell<World>>,
     module: PhantomData<fn() -> M>,
@@ -310,52 +386,6 @@ impl<M: Module> Host<M> {
 fn find_setting(world: &World, key: &str) -> SettingKind {
     let setting = world.module.settings.iter().find(|setting| setting.key == key);
     setting.unwrap_or_else(|| panic!("`info` declares no setting {key:?}")).kind.clone()
-}
-
-/// The invocation that a message causes.
-#[track_caller]
-fn begin(world: &mut World, login: &str, message: &str, to: Option<(&str, &str)>) -> Result<Invocation, CommandError> {
-    let parsed = parse_message(message, &world.kept.prefix, &world.bot);
-    let parsed =
-        parsed.unwrap_or_else(|| panic!("{message:?} calls nothing: a command begins with {}", world.kept.prefix));
-    let found = world.find_command(&parsed.word).filter(|(module, _)| *module == world.module.name);
-    let Some((_, command)) = found else {
-        let mut words: Vec<String> = world.commands().into_iter().map(|(_, command)| command.name).collect();
-        words.sort();
-        panic!("the module has no command {:?}; it has {}", parsed.word, words.join(", "));
-    };
-    if world.chatter(login).role < command.role {
-        let role = show_role(command.role);
-        return Err(CommandError::refused(format!("{} is for the role {role}, and those above it", command.name)));
-    }
-    let invocation = invocation(world, login, to);
-    Ok(Invocation { command: command.name, arguments: parsed.arguments, text: parsed.text, ..invocation })
-}
-
-/// An invocation without a command.
-fn invocation(world: &mut World, login: &str, to: Option<(&str, &str)>) -> Invocation {
-    let chatter = world.chatter(login).clone();
-    let reply_to = to.map(|(login, text)| {
-        let author = world.chatter(login);
-        let (chatter_id, chatter_login) = (author.id.clone(), author.login.clone());
-        QuotedMessage { id: "quoted".to_owned(), chatter_id, chatter_login, text: text.to_owned() }
-    });
-    Invocation {
-        id: "message".to_owned(),
-        origin: Origin::Chat,
-        channel: world.channel.clone(),
-        chatter,
-        bot: world.bot.clone(),
-        prefix: world.kept.prefix.clone(),
-        locale: "en".to_owned(),
-        command: String::new(),
-        arguments: Vec::new(),
-        text: String::new(),
-        reply_to,
-        sent_at: world.now,
-        settings: world.settings(),
-        details: Vec::new(),
-    }
 }
 
 /// The contract's moments and spans are milliseconds.
