@@ -61,36 +61,50 @@ fn show(balance: &Balance) -> String {
 
 #[cfg(test)]
 mod tests {
+    use twitchy_sdk::Role;
+    use twitchy_sdk::testing::Host;
+
     use super::*;
 
-    fn balance(amount: &str, currency: &str, dollars: Option<&str>) -> Balance {
-        Balance { amount: amount.into(), currency: currency.into(), estimated_usd: dollars.map(Into::into) }
+    fn bank() -> Host<BalanceModule> {
+        Host::new().chatter("bob", Role::Everyone).balance("bob", "120")
     }
 
     #[test]
     fn own_and_others_balances_are_told() {
-        let told = |other, amount| tell(other, Ok(vec![balance(amount, "points", None)])).unwrap();
-        assert_eq!(told(None, "0"), "you have 0 points");
-        assert_eq!(told(Some("bob"), "120"), "bob has 120 points");
+        let host = bank();
+        assert_eq!(host.call("alice", "!balance"), Ok(answer("you have 0 points")));
+        assert_eq!(host.call("alice", "!points @bob"), Ok(answer("bob has 120 points")));
+        assert_eq!(host.call("bob", "!balance @Bob"), Ok(answer("you have 120 points")));
+        assert!(matches!(host.call("bob", "!balance bob now"), Err(CommandError::Usage(_))));
     }
 
     #[test]
     fn several_currencies_are_one_sentence() {
+        let balance = |amount: &str, currency: &str, dollars: Option<&str>| Balance {
+            amount: amount.into(),
+            currency: currency.into(),
+            estimated_usd: dollars.map(Into::into),
+        };
         let all = vec![balance("120", "points", None), balance("2.5", "RLY", Some("1.20")), balance("3", "ABC", None)];
-        assert_eq!(tell(None, Ok(all)).unwrap(), "you have 120 points, 2.5 RLY (about $1.20) and 3 ABC");
-        assert_eq!(tell(Some("bob"), Ok(vec![])).unwrap(), "bob has nothing here yet");
+        let host = bank().provider(move |login| Ok(if login == "bob" { vec![] } else { all.clone() }));
+        let told = "you have 120 points, 2.5 RLY (about $1.20) and 3 ABC";
+        assert_eq!(host.call("alice", "!balance"), Ok(answer(told)));
+        assert_eq!(host.call("alice", "!balance bob"), Ok(answer("bob has nothing here yet")));
+        assert_eq!(host.call("bob", "!balance"), Ok(answer("you have nothing here yet")));
     }
 
     #[test]
     fn an_unknown_chatter_is_named() {
-        let unknown = |other| tell(other, Err(BalanceError::UnknownChatter));
-        assert_eq!(unknown(Some("bob")), Err(CommandError::refused("I haven't seen bob here yet")));
-        assert_eq!(unknown(None).unwrap(), "you have nothing here yet");
+        let unknown = CommandError::refused("I haven't seen carol here yet");
+        assert_eq!(bank().call("alice", "!balance carol"), Err(unknown));
+        let host = bank().provider(|_| Err(BalanceError::UnknownChatter));
+        assert_eq!(host.call("alice", "!balance"), Ok(answer("you have nothing here yet")));
     }
 
     #[test]
     fn a_provider_that_is_down_is_no_answer() {
-        let down = tell(None, Err(BalanceError::Unavailable("no route".into())));
-        assert_eq!(down, Err(CommandError::unavailable("no route")));
+        let host = bank().provider(|_| Err(BalanceError::Unavailable("no route".into())));
+        assert_eq!(host.call("alice", "!balance"), Err(CommandError::unavailable("no route")));
     }
 }

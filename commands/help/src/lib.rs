@@ -54,45 +54,51 @@ fn unknown(prefix: &str, word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use twitchy_sdk::Role;
+    use twitchy_sdk::testing::Host;
+    use twitchy_sdk::{Reply, Role};
 
     use super::*;
 
-    fn listing(name: &str, usage: &str, aliases: &[&str]) -> Listing {
-        Listing {
-            name: name.into(),
-            aliases: aliases.iter().map(|&alias| alias.into()).collect(),
-            usage: usage.into(),
-            summary: "does it".into(),
-            module: name.into(),
-            role: Role::Everyone,
-        }
+    fn host(commands: impl IntoIterator<Item = CommandInfo>) -> Host<HelpModule> {
+        let other = ModuleInfo::new("other", "1.0.0", "does it");
+        Host::new().other_module(commands.into_iter().fold(other, ModuleInfo::command))
     }
 
     #[test]
-    fn all_commands_are_listed_with_the_channels_prefix() {
-        let listings = [listing("balance", "", &[]), listing("help", "", &[])];
-        assert_eq!(list("?", &listings), "you can use ?balance, ?help; ?help COMMAND tells more");
+    fn the_commands_of_the_chatter_are_listed_with_the_channels_prefix() {
+        let ban = CommandInfo::new("ban", "does it").role(Role::Moderator);
+        let host = host([CommandInfo::new("balance", "does it"), ban]).prefix("?");
+        let told = "you can use ?balance, ?help; ?help COMMAND tells more";
+        assert_eq!(host.call("alice", "?commands"), Ok(answer(told)));
+        let told = "you can use ?balance, ?ban, ?help; ?help COMMAND tells more";
+        assert_eq!(host.call("shop", "?help"), Ok(answer(told)));
     }
 
     #[test]
     fn a_list_of_many_commands_fits_into_one_message() {
-        let listings: Vec<Listing> = (0..300).map(|number| listing(&format!("word{number}"), "", &[])).collect();
-        let text = list("!", &listings);
+        let host = host((0..300).map(|number| CommandInfo::new(&format!("word{number}"), "does it")));
+        let Reply::Answer(text) = Vec::from(host.call("alice", "!help").unwrap()).remove(0) else {
+            panic!("no answer")
+        };
         assert!(text.chars().count() < 450, "{text}");
         assert!(text.contains(" more; !help COMMAND tells more"), "{text}");
     }
 
     #[test]
     fn one_command_is_explained() {
-        let all = listing("balance", "[@chatter]", &["points", "coins"]);
-        assert_eq!(explain("!", &all), "usage: !balance [@chatter] - does it (also !points, !coins)");
-        assert_eq!(explain("!", &listing("join", "", &[])), "usage: !join - does it");
+        let balance = CommandInfo::new("balance", "does it").usage("[@chatter]").alias("points").alias("coins");
+        let host = host([balance, CommandInfo::new("join", "does it")]);
+        let told = "usage: !balance [@chatter] - does it (also !points, !coins)";
+        assert_eq!(host.call("alice", "!help POINTS"), Ok(answer(told)));
+        assert_eq!(host.call("alice", "!help !join"), Ok(answer("usage: !join - does it")));
     }
 
     #[test]
-    fn a_long_unknown_word_is_cut() {
-        assert_eq!(unknown("!", "foo"), "there is no !foo that you can use here; !help lists what there is");
-        assert!(unknown("!", &"é".repeat(500)).chars().count() < 120);
+    fn an_unknown_word_is_told_and_cut() {
+        let ask = |word: &str| host([]).call("alice", &format!("!help {word}")).unwrap_err();
+        let told = "there is no !foo that you can use here; !help lists what there is";
+        assert_eq!(ask("foo"), CommandError::refused(told));
+        let CommandError::Refused(text) = ask(&"é".repeat(500)) else { panic!("no refusal") };
+        assert!(text.chars().count() < 120, "{text}");
     }
 }

@@ -50,43 +50,49 @@ fn tell_leave(was_there: bool, prefix: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use twitchy_sdk::testing::Host;
+
     use super::*;
+
+    fn host() -> Host<JoinModule> {
+        Host::new()
+    }
 
     #[test]
     fn whoever_calls_the_bot_learns_what_to_do_next() {
-        let told = |joined| tell_join(joined, "twitchy").unwrap();
-        assert_eq!(
-            told(Ok(())),
-            "I'm on my way to your channel; type /mod twitchy there, so that I can answer in time"
-        );
-        assert_eq!(told(Err(JoinError::JoinedAlready)), "I'm in your channel already");
-        let consent = JoinError::NeedsConsent("https://example.com/a".into());
-        assert_eq!(told(Err(consent)), "please allow me to come first: https://example.com/a");
-    }
-
-    #[test]
-    fn a_place_in_the_line_is_kept() {
-        assert_eq!(
-            tell_join(Err(JoinError::Waiting(3)), "twitchy").unwrap(),
-            "there is no room for one more channel now; you are number 3 in line"
-        );
-    }
-
-    #[test]
-    fn a_no_gives_its_reason() {
-        let refused = tell_join(Err(JoinError::Refused("this bot is for friends only".into())), "twitchy");
-        let why = "I can't come to your channel: this bot is for friends only";
-        assert_eq!(refused, Err(CommandError::refused(why)));
-        let down = tell_join(Err(JoinError::Unavailable("no answer".into())), "twitchy");
-        assert_eq!(down, Err(CommandError::unavailable("no answer")));
+        let host = host();
+        let coming = "I'm on my way to your channel; type /mod twitchy there, so that I can answer in time";
+        assert_eq!(host.call("alice", "!join"), Ok(answer(coming)));
+        assert_eq!(host.call("alice", "!join"), Ok(answer("I'm in your channel already")));
+        assert!(matches!(host.call("alice", "!join bob"), Err(CommandError::Usage(_))), "one joins one's own channel");
     }
 
     #[test]
     fn leaving_says_whether_the_bot_was_there() {
-        assert_eq!(
-            tell_leave(true, "!"),
-            "I'm leaving your channel; to have me back, type !join in a channel where I am"
-        );
-        assert_eq!(tell_leave(false, "!"), "I'm not in your channel");
+        let host = host().prefix("?");
+        assert_eq!(host.call("alice", "?leave"), Ok(answer("I'm not in your channel")));
+        assert!(host.call("alice", "?join").is_ok());
+        let leaving = "I'm leaving your channel; to have me back, type ?join in a channel where I am";
+        assert_eq!(host.call("alice", "?leave"), Ok(answer(leaving)));
+    }
+
+    /// An error would undo the call, and lose the place.
+    #[test]
+    fn a_place_in_the_line_is_kept() {
+        let host = host().join_error(JoinError::Waiting(3));
+        let waiting = "there is no room for one more channel now; you are number 3 in line";
+        assert_eq!(host.call("alice", "!join"), Ok(answer(waiting)));
+    }
+
+    #[test]
+    fn a_no_gives_its_reason() {
+        let asked = |why| host().join_error(why).call("alice", "!join");
+        let consent = asked(JoinError::NeedsConsent("https://example.com/a".into()));
+        assert_eq!(consent, Ok(answer("please allow me to come first: https://example.com/a")));
+        let why = "I can't come to your channel: this bot is for friends only";
+        let refused = asked(JoinError::Refused("this bot is for friends only".into()));
+        assert_eq!(refused, Err(CommandError::refused(why)));
+        let down = asked(JoinError::Unavailable("no answer".into()));
+        assert_eq!(down, Err(CommandError::unavailable("no answer")));
     }
 }

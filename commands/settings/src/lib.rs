@@ -193,7 +193,39 @@ fn cut_value(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use twitchy_sdk::testing::Host;
+
     use super::*;
+
+    #[test]
+    fn the_set_up_changes_from_chat() {
+        let dice = ModuleInfo::new("dice", "1.0.0", "rolls")
+            .command(CommandInfo::new("roll", "rolls"))
+            .setting(SettingInfo::integer("sides", 2, 100, 6, "of the die"));
+        let host = Host::<SettingsModule>::new().other_module(dice).chatter("carol", Role::Moderator);
+        let said = |login: &str, text: &str, told: &str| assert_eq!(host.call(login, text), Ok(answer(told)), "{text}");
+        said("shop", "!settings prefix ?", "prefix is now ?");
+        said("shop", "?settings set DICE sides 020", "sides is now 20");
+        said(
+            "shop",
+            "?settings show dice",
+            "dice: sides=20, roll.role=everyone, roll.cooldown=0s, roll.chatter-cooldown=3s",
+        );
+        let refused = CommandError::refused("it should be a whole number from 2 to 100");
+        assert_eq!(host.call("shop", "?settings set dice sides 1"), Err(refused));
+        let refused = CommandError::refused("you can't change that here: only the broadcaster can");
+        assert_eq!(host.call("carol", "?settings mute 10m"), Err(refused));
+        said("shop", "?settings set settings moderators on", "moderators is now on");
+        said("carol", "?settings mute 10m", "silent for 10m; ?settings mute off ends it");
+        host.advance(Duration::from_secs(30));
+        said("carol", "?settings", "prefix: ? | on: dice, settings | off: none | silent for 9m30s");
+        for beyond in ["set settings moderators off", "set dice roll.role broadcaster"] {
+            let refused = CommandError::refused("you can't change that here: only the broadcaster can");
+            assert_eq!(host.call("carol", &format!("?settings {beyond}")), Err(refused));
+        }
+        said("carol", "?settings disable dice", "dice is now off");
+        assert!(matches!(host.call("alice", "?settings"), Err(CommandError::Refused(_))), "it is for moderators");
+    }
 
     fn parse(text: &str) -> Result<Request, CommandError> {
         let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();

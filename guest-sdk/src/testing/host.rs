@@ -15,6 +15,7 @@ use super::open;
 use super::value::check_value;
 use super::world::{Call, Holder, Kept, World};
 use crate::bindings::twitchy::command::balances::{Balance, BalanceError};
+use crate::bindings::twitchy::command::channels::JoinError;
 use crate::bindings::twitchy::command::coins::{CoinPrice, CoinSummary};
 use crate::bindings::twitchy::command::http::{HttpError, Request, Response};
 use crate::bindings::twitchy::command::log::Level;
@@ -34,6 +35,7 @@ const START_MS: u64 = 1_767_225_600_000;
 /// ```
 /// use std::time::{Duration, SystemTime};
 /// use twitchy_sdk::balances::{Balance, BalanceError};
+/// use twitchy_sdk::channels::{self, JoinError};
 /// use twitchy_sdk::coins::{CoinPrice, CoinSummary};
 /// use twitchy_sdk::testing::{Host, response};
 /// use twitchy_sdk::{Amount, CommandError, CommandInfo, Invocation, Mention, Module, ModuleInfo, Replies, Role};
@@ -82,6 +84,7 @@ const START_MS: u64 = 1_767_225_600_000;
 ///     .web("https://api.example.com/dice", Ok(response(200, "4")))
 ///     .other_module(ModuleInfo::new("dice", "1.0.0", "rolls dice"))
 ///     .stream(None)
+///     .join_error(JoinError::Waiting(3))
 ///     .seed(7);
 /// host.advance(Duration::from_secs(90));
 /// host.run(|| {
@@ -89,6 +92,7 @@ const START_MS: u64 = 1_767_225_600_000;
 ///     assert_eq!(storage::add("tips", 1), Ok(42));
 ///     assert_eq!(http::get("https://api.example.com/dice").unwrap().text(), "4");
 ///     assert_eq!(streams::find_current(), Ok(None));
+///     assert_eq!(channels::request_join(), Err(JoinError::Waiting(3)));
 /// });
 /// assert_eq!(host.requests()[0].url, "https://api.example.com/dice");
 ///
@@ -131,6 +135,7 @@ impl<M: Module> Host<M> {
             provider: None,
             coins: Vec::new(),
             stream: None,
+            join_error: None,
             secrets: BTreeMap::new(),
             web: BTreeMap::new(),
             random: Random::default(),
@@ -201,11 +206,17 @@ impl<M: Module> Host<M> {
         self.with(|world| world.stream = Some(stream))
     }
 
+    /// Lets the bot refuse to join anybody.
+    #[must_use]
+    pub fn join_error(self, why: JoinError) -> Self {
+        self.with(|world| world.join_error = Some(why))
+    }
+
     /// Sets a setting of the module, as `!settings set` does. A chatter is given by login.
     #[must_use]
     pub fn setting(self, key: &str, value: &str) -> Self {
         self.with(|world| {
-            let kind = find_setting(world, key);
+            let kind = world.setting_kind(key);
             let value = match kind {
                 SettingKind::Chatter => format!("id:{}", world.chatter(value).id),
                 _ => value.to_owned(),
@@ -220,7 +231,7 @@ impl<M: Module> Host<M> {
     #[must_use]
     pub fn secret(self, key: &str, value: &str) -> Self {
         self.with(|world| {
-            assert_eq!(find_setting(world, key), SettingKind::Secret, "the setting {key} is no secret");
+            assert_eq!(world.setting_kind(key), SettingKind::Secret, "the setting {key} is no secret");
             world.secrets.insert(key.to_owned(), value.to_owned());
         })
     }
@@ -381,11 +392,6 @@ impl<M: Module> Host<M> {
     pub fn requests(&self) -> Vec<Request> {
         self.world.borrow().requests.clone()
     }
-}
-
-fn find_setting(world: &World, key: &str) -> SettingKind {
-    let setting = world.module.settings.iter().find(|setting| setting.key == key);
-    setting.unwrap_or_else(|| panic!("`info` declares no setting {key:?}")).kind.clone()
 }
 
 /// The contract's moments and spans are milliseconds.

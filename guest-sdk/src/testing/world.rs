@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::calls::random::Random;
 use crate::bindings::twitchy::command::balances::{Balance, BalanceError};
+use crate::bindings::twitchy::command::channels::JoinError;
 use crate::bindings::twitchy::command::coins::{CoinPrice, CoinSummary};
 use crate::bindings::twitchy::command::http::{HttpError, Request, Response};
 use crate::bindings::twitchy::command::log::Level;
 use crate::bindings::twitchy::command::streams::LiveStream;
 use crate::bindings::twitchy::command::words::Word;
-use crate::{Channel, Chatter, CommandInfo, Invocation, ModuleInfo, Role};
+use crate::{Channel, Chatter, CommandInfo, Invocation, ModuleInfo, Role, SettingKind};
 
 /// Host calls that one call may make; `log` is not counted.
 const MOST_HOST_CALLS: u32 = 100;
@@ -30,6 +31,8 @@ pub(crate) struct World {
     pub(super) coins: Vec<(CoinPrice, CoinSummary)>,
     /// `None` if the host does not watch streams.
     pub(super) stream: Option<Option<LiveStream>>,
+    /// Why the bot joins nobody; `None` if it joins whoever asks.
+    pub(super) join_error: Option<JoinError>,
     pub(super) secrets: BTreeMap<String, String>,
     /// By address.
     pub(super) web: BTreeMap<String, Result<Response, HttpError>>,
@@ -102,9 +105,15 @@ impl World {
 
     /// The module's settings as an invocation has them: with defaults, without secrets.
     pub(super) fn settings(&self) -> Vec<(String, String)> {
-        let shown = self.module.settings.iter().filter(|setting| setting.kind != crate::SettingKind::Secret);
+        let shown = self.module.settings.iter().filter(|setting| setting.kind != SettingKind::Secret);
         let value = |key: &str| self.kept.settings.get(&(self.module.name.clone(), key.to_owned())).cloned();
         shown.map(|it| (it.key.clone(), value(&it.key).unwrap_or_else(|| it.default.clone()))).collect()
+    }
+
+    /// The kind of one of the module's settings.
+    pub(super) fn setting_kind(&self, key: &str) -> SettingKind {
+        let setting = self.module.settings.iter().find(|setting| setting.key == key);
+        setting.unwrap_or_else(|| panic!("`info` declares no setting {key:?}")).kind.clone()
     }
 
     /// The enabled modules, this one first.

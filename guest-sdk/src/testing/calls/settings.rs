@@ -1,4 +1,4 @@
-//! Capability `settings`: the channel's set-up. Only the broadcaster changes it, as in a new channel.
+//! Capability `settings`: the channel's set-up.
 
 use super::chatters;
 use crate::bindings::twitchy::command::settings::{ModuleState, Setting, SettingsError};
@@ -7,9 +7,7 @@ use crate::testing::world::World;
 use crate::{ModuleInfo, Role, SettingKind};
 
 const LONGEST_MUTE_MS: u64 = 24 * 60 * 60 * 1000;
-
-/// The refusal of a change by anybody but the broadcaster.
-pub(super) const WHO_CHANGES: &str = "only the broadcaster can";
+const ONLY_BROADCASTER: &str = "only the broadcaster can";
 
 pub(crate) fn prefix(world: &mut World) -> String {
     world.kept.prefix.clone()
@@ -109,13 +107,21 @@ pub(crate) fn change_setting(world: &mut World, module: &str, key: &str, value: 
     {
         let command = world.find_command(word).filter(|(name, _)| *name == module.name);
         let (_, mut command) = command.ok_or(SettingsError::UnknownSetting)?;
+        let before = command.role;
         set_command_key(&mut command, command_key, value).map_err(SettingsError::InvalidValue)?;
+        if before.max(command.role) > world.caller().role {
+            return Err(SettingsError::NotAllowed(ONLY_BROADCASTER.to_owned()));
+        }
         let value = show_command_key(&command, command_key);
         world.kept.settings.insert((module.name, format!("{}.{command_key}", command.name)), value);
         return Ok(());
     }
     let setting = module.settings.iter().find(|setting| setting.key.eq_ignore_ascii_case(key));
     let setting = setting.ok_or(SettingsError::UnknownSetting)?;
+    // Else moderators could keep the set-up open to themselves.
+    if module.name == "settings" && setting.key == "moderators" && world.caller().role < Role::Broadcaster {
+        return Err(SettingsError::NotAllowed(ONLY_BROADCASTER.to_owned()));
+    }
     let value = match setting.kind {
         SettingKind::Secret => return Err(SettingsError::NotAllowed("set it in the portal".to_owned())),
         SettingKind::Chatter => {
@@ -142,8 +148,18 @@ pub(crate) fn muted_until(world: &mut World) -> Option<u64> {
 }
 
 fn check_role(world: &World) -> Result<(), SettingsError> {
-    let may_change = world.caller().role == Role::Broadcaster;
-    may_change.then_some(()).ok_or_else(|| SettingsError::NotAllowed(WHO_CHANGES.to_owned()))
+    refuse_change(world).map_or(Ok(()), |who| Err(SettingsError::NotAllowed(who.to_owned())))
+}
+
+/// Who may change the set-up, if the caller may not: the broadcaster, and moderators if a setting of the module
+/// `settings` lets them.
+pub(super) fn refuse_change(world: &World) -> Option<&'static str> {
+    let key = ("settings".to_owned(), "moderators".to_owned());
+    let (least, who) = match world.kept.settings.get(&key).map(String::as_str) {
+        Some("true") => (Role::Moderator, "only the broadcaster and moderators can"),
+        _ => (Role::Broadcaster, ONLY_BROADCASTER),
+    };
+    (world.caller().role < least).then_some(who)
 }
 
 fn find_module(world: &World, name: &str) -> Result<ModuleInfo, SettingsError> {

@@ -1,7 +1,6 @@
 //! Capability `words`.
 
-use super::settings::WHO_CHANGES;
-use crate::Role;
+use super::settings::refuse_change;
 use crate::bindings::twitchy::command::words::{Word, WordError};
 use crate::testing::world::World;
 
@@ -12,8 +11,8 @@ const LONGEST_TEXT: usize = 200;
 const MOST_WORDS: usize = 200;
 
 pub(crate) fn claim(world: &mut World, word: &Word) -> Result<(), WordError> {
-    if world.caller().role != Role::Broadcaster {
-        return Err(WordError::NotAllowed(WHO_CHANGES.to_owned()));
+    if let Some(who) = refuse_change(world) {
+        return Err(WordError::NotAllowed(who.to_owned()));
     }
     let word = check_word(word)?;
     for text in word.aliases.iter().chain([&word.name]) {
@@ -37,7 +36,7 @@ pub(crate) fn claim(world: &mut World, word: &Word) -> Result<(), WordError> {
 
 pub(crate) fn release(world: &mut World, name: &str) -> bool {
     let name = name.to_lowercase();
-    let may_release = world.caller().role == Role::Broadcaster;
+    let may_release = refuse_change(world).is_none();
     let count = world.kept.words.len();
     world.kept.words.retain(|word| !may_release || word.name != name);
     world.kept.words.len() < count
