@@ -6,5 +6,6 @@ mod commands;
 mod fuse;
 mod joining;
 mod limits;
+mod native;
 mod routing;
 mod settings;
