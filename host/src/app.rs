@@ -51,7 +51,7 @@ pub mod credentials;
 pub mod data_dir;
 mod http;
 mod learn;
-mod modules;
+pub mod modules;
 mod older_files;
 pub mod orders;
 mod parts;

@@ -1,4 +1,4 @@
-//! The host without Twitch, in a temporary folder, for benches and tests.
+//! The host without Twitch, in a temporary folder or a named one: for benches, tests, and the author's commands of `cli`.
 //!
 //! Guarantees: the parts are those of the running host, connected in the same way, and everything that a bench does not
 //! vary is as in production. Not here: accounts, the API and every long-lived task.

@@ -13,10 +13,12 @@ use config_file::FIRST_STEPS;
 
 mod api_client;
 mod api_key;
+mod author;
 mod channel;
 mod channel_name;
 mod check_config;
 mod compile_module;
+mod component_file;
 mod config_file;
 mod demo;
 mod event_stream;
@@ -48,7 +50,7 @@ enum Subcommands {
     CheckConfig(check_config::Arguments),
     /// Ask a running bot how it is.
     Status(status::Arguments),
-    /// Upload modules to a running bot, and say where they answer.
+    /// Write modules, upload them to a running bot, and say where they answer.
     Module(module::Arguments),
     /// Call a command of a running bot as a chatter would: the same as `module call`.
     Call(Box<module::call::Call>),

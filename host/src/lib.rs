@@ -16,7 +16,7 @@
 //! | [`sandbox`] | runs a module in a fresh instance, as a transaction |
 //! | [`store`] | everything that outlives the process; the only SQL |
 //! | [`http`] | the API: access rules, requests and answers |
-//! | [`mod@bench`] | the host without Twitch, for benches and tests |
+//! | [`mod@bench`] | the host without Twitch, for benches, tests and the author's commands of `cli` |
 //! | [`telemetry`] | counts, traces and events of what happens |
 //! | [`vault`] | seals what only the host may read back |
 //! | [`net`] | HTTP clients: the guarded one for guests, the plain one for servers of our own configuration |

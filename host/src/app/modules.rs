@@ -10,7 +10,9 @@ use tracing::{info, warn};
 use twitchy_commands::{BUNDLED, Bundled};
 
 use crate::domain::manifest::{Manifest, ModuleSource, SizeClass};
+use crate::modules::catalogue::{Catalogue, CatalogueEntry};
 use crate::modules::is_always_on;
+use crate::modules::publish::Runtime;
 use crate::sandbox::Sandbox;
 use crate::setup::Setup;
 
@@ -21,7 +23,7 @@ const MOST_READ: u64 = 64 << 20;
 pub(super) const BARRED: &str = "it does not run: it is of the size class large, and [sandbox] allow_large is off";
 
 /// Loads all at once, because each takes a second when it is compiled for the first time.
-pub(super) async fn add_bundled(sandbox: &Arc<Sandbox>, setup: &Setup) -> anyhow::Result<()> {
+pub async fn add_bundled(sandbox: &Arc<Sandbox>, setup: &Setup) -> anyhow::Result<()> {
     let start = |bundled: &Bundled| {
         let (sandbox, bundled) = (sandbox.clone(), *bundled);
         let added = async move { sandbox.add_module(bundled.component, ModuleSource::Bundled, SizeClass::Small).await };
@@ -53,18 +55,46 @@ async fn add_file(sandbox: &Sandbox, setup: &Setup, path: &Path) -> anyhow::Resu
     let bytes = read_file(path)?;
     let manifest = sandbox.add_module(&bytes, ModuleSource::Configured, SizeClass::Small).await?;
     let name = &manifest.name;
-    if manifest.source != ModuleSource::Configured {
-        bail!("it is the bundled module {name}, which is there already");
-    }
-    let catalogue = setup.catalogue();
-    if catalogue.has(name) {
+    if setup.catalogue().has(name) && manifest.source == ModuleSource::Configured {
         bail!("there is another module with the name {name}");
     }
-    if let Some((word, _)) = catalogue.find_reserved_word(&manifest, |there| is_always_on(&there.name)) {
-        bail!("it offers !{word}, which belongs to a module that is always on");
-    }
+    check_fixed(&setup.catalogue(), &manifest)?;
     setup.add_module(manifest.clone());
     Ok(manifest)
+}
+
+/// Makes a module of the operator callable while the host runs, in place of the module of that name that was loaded in
+/// the same way before. Channels call it from the next message on.
+///
+/// # Errors
+/// If the component is no module, or a bundled module has its name or one of its words. The earlier module stays.
+pub async fn swap_configured(
+    sandbox: &Sandbox,
+    setup: &Setup,
+    component: &[u8],
+    size: SizeClass,
+) -> anyhow::Result<Arc<Manifest>> {
+    let manifest = sandbox.add_module(component, ModuleSource::Configured, size).await?;
+    let catalogue = setup.catalogue();
+    check_fixed(&catalogue, &manifest)?;
+    let before = catalogue.find(&manifest.name).and_then(CatalogueEntry::latest);
+    if !setup.replace_module(manifest.clone()) {
+        bail!("there is another module with the name {}", manifest.name);
+    }
+    if let Some(before) = before.filter(|before| before.digest != manifest.digest) {
+        sandbox.remove_module(&before.digest);
+    }
+    Ok(manifest)
+}
+
+fn check_fixed(catalogue: &Catalogue, manifest: &Manifest) -> anyhow::Result<()> {
+    if manifest.source != ModuleSource::Configured {
+        bail!("it is the bundled module {}, which is there already", manifest.name);
+    }
+    if let Some((word, _)) = catalogue.find_reserved_word(manifest, |there| is_always_on(&there.name)) {
+        bail!("it offers !{word}, which belongs to a module that is always on");
+    }
+    Ok(())
 }
 
 /// Warns of channels in which a module stopped running because the configuration has changed.

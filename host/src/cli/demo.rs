@@ -12,6 +12,7 @@ use state::State;
 
 mod moderators;
 mod names;
+mod own_module;
 mod prompt;
 mod script;
 mod silence;
@@ -35,6 +36,10 @@ pub(super) struct Arguments {
     /// Answer the HTTP API too, on this machine: at port 8080, or at the address given; 127.0.0.1:0 takes any free port.
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:8080", value_parser = parse_loopback, conflicts_with = "script")]
     pub(super) api: Option<SocketAddr>,
+    /// A component, or the folder of a crate that is built: the module answers in every channel, and each change of it is
+    /// there within a moment.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(super) module: Option<PathBuf>,
     /// The folder that keeps the demo's state, in place of the demo's own.
     #[arg(long, value_name = "DIR")]
     pub(super) state: Option<PathBuf>,
@@ -55,9 +60,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let logging = Logging::start("warn", LogFormat::Text)?;
     let cache_dir = environment::find_artefact_dir().unwrap_or_else(|| state.path().join("cache"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let module = arguments.module.as_deref();
     let ended = match script {
-        Some(script) => runtime.block_on(script::play(&script, state.path(), &cache_dir)),
-        None => runtime.block_on(prompt::chat(&state, &cache_dir, arguments.api)),
+        Some(script) => runtime.block_on(script::play(&script, state.path(), &cache_dir, module)),
+        None => runtime.block_on(prompt::chat(&state, &cache_dir, arguments.api, module)),
     };
     // Does not wait for blocking threads: one may be printing to a pipe that nobody reads.
     runtime.shutdown_background();

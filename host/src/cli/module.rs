@@ -1,19 +1,17 @@
 //! `twitchy module`: manages modules on a running host, over its API.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
 use clap::Subcommand;
 use hyper::{Method, StatusCode};
 use serde_json::Value;
 
 use super::api_client::{HostRefusal, Question};
 use super::channel_name::{find_channel_id, find_channel_ids};
-use super::output;
+use super::component_file::read_component;
+use super::{author, output};
 use crate::domain::channel_name::ChannelName;
 use crate::domain::id::ModuleName;
 use crate::domain::nearest::find_nearest;
@@ -24,7 +22,7 @@ mod asking;
 pub(super) mod call;
 mod enable;
 mod logs;
-mod report;
+pub(super) mod report;
 mod upload;
 mod versions;
 
@@ -41,16 +39,15 @@ pub(super) struct Arguments {
     action: Action,
 }
 
-/// Most bytes of a component to read; more than any host accepts.
-const MOST_READ: u64 = 64 << 20;
-
 /// The start of the API's error text for an unknown module.
 const NO_MODULE: &str = "There is no such module";
 
 /// Shown below the list of subcommands.
 const EXAMPLES: &str = "\
-The key is read from TWITCHY_API_KEY, and the host's address from --url or TWITCHY_URL.
+new, build, check, diff, run and test work on this machine. All others ask a running host: its key is read from
+TWITCHY_API_KEY, and its address from --url or TWITCHY_URL.
 
+  twitchy module new dice
   twitchy module push dice.wasm
   twitchy module enable dice --channel shop --grant storage --set sides=20
   twitchy module rollback dice
@@ -59,6 +56,8 @@ Exit code: 0 where it is done, 1 where the host refuses or is not reached, 2 whe
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    #[command(flatten)]
+    Author(author::Action),
     /// Upload a component: a new module, or a new version of one.
     Push(Push),
     /// List the modules of the host, or how they stand in a channel.
@@ -110,7 +109,7 @@ impl Action {
             | Action::Restore(Restore { name, common, .. })
             | Action::Logs(Logs { name, common, .. }) => Some((name, common)),
             Action::Canary(canary) => Some(canary.named()),
-            Action::Push(_) | Action::List(_) | Action::Call(_) => None,
+            Action::Author(_) | Action::Push(_) | Action::List(_) | Action::Call(_) => None,
         }
     }
 }
@@ -118,7 +117,7 @@ impl Action {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  twitchy module push dice.wasm --canary shop,cafe")]
 struct Push {
-    /// The component, such as `cargo run -p twitchy-build -- PACKAGE` makes: no core module, and no machine code.
+    /// The component, such as `twitchy module build` makes: no core module, and no machine code.
     file: PathBuf,
     /// It brings a JavaScript or Python runtime along; the host has to allow such modules.
     #[arg(long)]
@@ -182,10 +181,14 @@ struct Rollback {
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    if let Action::Author(action) = arguments.action {
+        return author::run(action);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let named = arguments.action.find_named().map(|(name, common)| (name.clone(), common.clone()));
     let shown = runtime.block_on(async {
         let done = match arguments.action {
+            Action::Author(_) => unreachable!("an author's command asks no host"),
             Action::Push(push) => push.run().await,
             Action::List(list) => list.run().await,
             Action::Show(show) => show.run().await,
@@ -224,7 +227,7 @@ async fn advise(error: anyhow::Error, name: &ModuleName, common: &Common) -> any
 
 impl Push {
     async fn run(self) -> anyhow::Result<String> {
-        let bytes = read_component(&self.file).with_context(|| format!("cannot read {}", self.file.display()))?;
+        let bytes = read_component(&self.file)?;
         let client = self.common.client()?;
         let class = if self.large { "large" } else { "small" };
         let mut path = format!("/api/v1/modules?class={class}");
@@ -244,16 +247,6 @@ impl Push {
         let file = self.file.file_name().unwrap_or(self.file.as_os_str());
         Ok(report::pushed(&version, module.as_ref(), &file.to_string_lossy()))
     }
-}
-
-/// Reads the whole file into memory, because it is sent in one request. At most [`MOST_READ`] bytes.
-fn read_component(file: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(file)?.take(MOST_READ + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MOST_READ {
-        bail!("it is larger than {} MiB, which no host takes", MOST_READ >> 20);
-    }
-    Ok(bytes)
 }
 
 impl List {

@@ -23,7 +23,7 @@ use super::state::Api;
 mod audit;
 mod channel_modules;
 mod channels;
-mod commands;
+pub mod commands;
 pub mod events;
 pub mod health;
 pub mod keys;

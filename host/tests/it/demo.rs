@@ -4,6 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use tests::guests;
+
+use crate::author::replaced;
 use crate::process::{Finished, Running, run, twitchy};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/demo/first-chat.txt");
@@ -101,6 +104,43 @@ fn typed_lines_are_answered_without_a_terminal_too() {
     demo.type_line("/quit");
     let (status, errors) = demo.finish();
     assert_eq!((status.code(), errors.join("\n").as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_module_that_is_being_written_answers_anew_whenever_it_is_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("own.wasm");
+    fs::write(&file, guests::COUNTER).unwrap();
+    let mut demo = Running::start(&mut twitchy(&["demo", "--fresh", "--module", file.to_str().unwrap()]));
+    demo.wait_for_output("(counter 0.1.0 answers to !count, !count-get now, after ");
+    demo.type_line("alice> !count");
+    demo.wait_for_output("count is 1");
+    fs::write(&file, b"no module").unwrap();
+    demo.wait_for_output("it is no WebAssembly");
+    demo.type_line("!count");
+    demo.wait_for_output("count is 2");
+    fs::write(&file, replaced(guests::COUNTER, "count-get", "count-now")).unwrap();
+    demo.wait_for_output("(counter 0.1.0 answers to !count, !count-now now, after ");
+    demo.type_line("!count-now");
+    demo.wait_for_output("count is 2");
+    fs::write(&file, guests::COUNTER).unwrap();
+    demo.wait_for_output("(counter 0.1.0 answers to !count, !count-get now, after ");
+    demo.type_line("/quit");
+    assert_eq!(demo.finish().0.code(), Some(0));
+}
+
+#[test]
+fn a_script_plays_against_a_module_of_ones_own_too() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("own.wasm"), guests::COUNTER).unwrap();
+    fs::write(folder.path().join("chat.txt"), "mod alice> !count\n").unwrap();
+    let words = ["demo", "--fresh", "--module", "own.wasm", "--script", "chat.txt"];
+    let finished = Finished::of(twitchy(&words).current_dir(folder.path()));
+    assert_eq!(finished.output, "alice> !count\ntwitchy> @alice count is 1\n", "{}", finished.errors);
+    fs::remove_file(folder.path().join("own.wasm")).unwrap();
+    let finished = Finished::of(twitchy(&words).current_dir(folder.path()));
+    assert_eq!((finished.code, finished.output.as_str()), (Some(1), ""));
+    assert!(finished.errors.starts_with("twitchy: cannot read own.wasm: "), "{}", finished.errors);
 }
 
 #[test]

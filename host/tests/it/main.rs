@@ -4,6 +4,7 @@
 
 mod accounts;
 mod api_key;
+mod author;
 mod call;
 mod check_config;
 mod database;
@@ -14,6 +15,8 @@ mod log;
 mod module;
 mod modules;
 mod process;
+mod project;
+mod rehearsal;
 mod serve;
 mod status;
 mod status_socket;

@@ -113,6 +113,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
             "http",
             "transcript",
             "app",
+            "bench",
         ],
     ),
 ];

@@ -15,6 +15,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
 use super::names::BOT;
+use super::own_module::{Built, OwnModule};
 use super::script::first_channel;
 use super::silence::Reasons;
 use super::speech::{Display, PlayLine, PlayLineError, PromptCommand, Speech, parse_play_line, show_span};
@@ -32,8 +33,14 @@ use crate::domain::role::Role;
 const SHOWN_WITHIN: Duration = Duration::from_secs(2);
 
 /// Runs the chat until /quit, the end of the input, a closed output, or a signal.
-pub(super) async fn chat(state: &State, cache_dir: &Path, api: Option<SocketAddr>) -> anyhow::Result<ExitCode> {
+pub(super) async fn chat(
+    state: &State,
+    cache_dir: &Path,
+    api: Option<SocketAddr>,
+    module: Option<&Path>,
+) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
+    let mut own = OwnModule::open(module)?;
     let stage = Stage::start(state.path(), cache_dir, api).await?;
     let mut feed = ChatFeed { heard: stage.subscribe(), reasons: Reasons::listen(&stage) };
     let mut chat = Chat::new(Terminal::open(prompt_of(&first_channel(), "alice"))?);
@@ -58,6 +65,7 @@ pub(super) async fn chat(state: &State, cache_dir: &Path, api: Option<SocketAddr
                 Err(RecvError::Lagged(missed)) => chat.terminal.show(format!("({missed} messages were not shown)")),
                 Err(RecvError::Closed) => break,
             },
+            built = own.next() => chat.swap(&stage, built).await,
             typed = chat.terminal.typed.recv() => {
                 let Some(Typed { line, next_prompt }) = typed else { break };
                 if PromptCommand::find(&line) == Some(PromptCommand::Quit) {
@@ -140,6 +148,14 @@ impl Chat {
             Err(error) => self.terminal.show(format!("({error}; /help says more)")),
         }
         self.show_waiting(&mut feed.heard);
+    }
+
+    async fn swap(&mut self, stage: &Stage, built: Built) {
+        let told = match built.put_on(stage).await {
+            Ok(told) => self.paint("2", &format!("({told})")),
+            Err(error) => self.paint("31", &format!("({error:#})")),
+        };
+        self.terminal.show(told);
     }
 
     async fn speak(&mut self, stage: &Stage, feed: &mut ChatFeed, speech: Speech) {

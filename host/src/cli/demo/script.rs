@@ -10,6 +10,7 @@ use tokio::sync::broadcast::error::TryRecvError;
 use tokio::task::spawn_blocking;
 
 use super::names::{BOT, CHANNELS};
+use super::own_module::OwnModule;
 use super::silence::Reasons;
 use super::speech::{Display, PlayLine, PlayLineError, PromptCommand, parse_play_line};
 use super::stage::{SCRIPT_SETTLES_WITHIN, SpeakOutcome, Stage};
@@ -50,9 +51,18 @@ pub(super) fn first_channel() -> Login {
 }
 
 /// Plays the script until its end or a signal.
-pub(super) async fn play(script: &[PlayLine], state_dir: &Path, cache_dir: &Path) -> anyhow::Result<ExitCode> {
+pub(super) async fn play(
+    script: &[PlayLine],
+    state_dir: &Path,
+    cache_dir: &Path,
+    module: Option<&Path>,
+) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
+    let mut own = OwnModule::open(module)?;
     let stage = Stage::start(state_dir, cache_dir, None).await?;
+    if module.is_some() {
+        own.next().await.put_on(&stage).await?;
+    }
     let exit_code = tokio::select! {
         played = play_script(&stage, script) => played.map(|()| ExitCode::SUCCESS),
         signal = signals.next() => Ok(signal.exit_code()),

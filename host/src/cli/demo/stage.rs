@@ -17,6 +17,7 @@ use super::moderators::Moderators;
 use super::names::{BOT, CHANNELS};
 use super::speech::{Speech, Spoken, Words};
 use crate::app::data_dir::{database_path, open_store};
+use crate::app::modules::swap_configured;
 use crate::app::quiet::wait_until_quiet;
 use crate::app::{App, Dependencies};
 use crate::chat::dispatch::unanswered::Unanswered;
@@ -25,6 +26,7 @@ use crate::domain::account::BotAccount;
 use crate::domain::amount::Amount;
 use crate::domain::audit::{Actor, Stamp};
 use crate::domain::id::{ChannelId, ChatterId, Login};
+use crate::domain::manifest::{Manifest, SizeClass};
 use crate::domain::message::KnownChatter;
 use crate::domain::ports::{Credentials, FetchingToken, SystemClock};
 use crate::domain::principal::KeyScope;
@@ -171,6 +173,12 @@ impl Stage {
             (false, true) => format!("{login} is no moderator of #{channel} any more"),
             (false, false) => format!("{login} is no moderator of #{channel}"),
         }))
+    }
+
+    /// Loads a component as a module of the operator, in place of the one of that name. It answers in every channel.
+    pub(super) async fn swap(&self, component: &[u8]) -> anyhow::Result<Arc<Manifest>> {
+        let host = &self.app.host;
+        swap_configured(&host.sandbox, &host.setup, component, SizeClass::Small).await
     }
 
     pub(super) fn is_bot_in(&self, channel: &Login) -> bool {

@@ -97,10 +97,15 @@ pub(super) fn module(module: &ModuleDetail, version: Option<&VersionDetail>) -> 
         let (class, digest) = (text(&version.class), text(&version.digest));
         report += &format!("{} bytes, {class}, sha256 {digest}\n\n", version.bytes);
         report += &asks(version);
-        report += &section(&["command", "for", "cooldown", "what it does"], version.commands.iter().map(command_row));
-        report += &section(&["setting", "kind", "default", "what it does"], version.settings.iter().map(setting_row));
+        report += &offers(version);
     }
     report + &section(&["version", "uploaded", "by", "state"], module.versions.iter().map(version_row))
+}
+
+/// The commands and settings of a version.
+pub(in crate::cli) fn offers(version: &VersionDetail) -> String {
+    section(&["command", "for", "cooldown", "what it does"], version.commands.iter().map(command_row))
+        + &section(&["setting", "kind", "default", "what it does"], version.settings.iter().map(setting_row))
 }
 
 pub(super) fn list_in_channel(modules: &[ChannelModuleState]) -> String {
@@ -222,7 +227,7 @@ fn show(value: Option<&str>) -> String {
 }
 
 /// A text by a module's author without control characters, which could move the terminal's cursor.
-pub(super) fn text(value: &str) -> String {
+pub(in crate::cli) fn text(value: &str) -> String {
     value.chars().filter(|character| !character.is_control()).collect()
 }
 

@@ -34,7 +34,7 @@ use crate::http::state::Api;
 use crate::setup::listing::list_available;
 use crate::store::host::audit::CALL;
 
-mod change;
+pub mod change;
 
 use change::show_change;
 

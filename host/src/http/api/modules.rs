@@ -24,7 +24,7 @@ mod answers;
 mod change;
 mod paced_body;
 mod refusal;
-mod shown;
+pub mod shown;
 mod upload;
 
 use answers::{find_listed, show};

@@ -12,7 +12,7 @@ use crate::domain::message::Channel;
 use crate::domain::timestamp::write_timestamp;
 use crate::http::shapes::command::Change;
 
-pub(super) fn show_change(effect: &Effect) -> Change {
+pub fn show_change(effect: &Effect) -> Change {
     let (text, data) = match effect {
         Effect::Storage(module, StorageEffect::Save { key, value }) => save_entry(module, key, value),
         Effect::Storage(module, StorageEffect::Delete { key }) => (format!("deletes {key}"), at(module, key)),

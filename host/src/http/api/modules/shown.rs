@@ -78,8 +78,8 @@ pub(super) fn show_uploaded(version: &UploadedVersion) -> VersionDetail {
     VersionDetail { life: show_life(version), ..show_fixed(&version.manifest) }
 }
 
-/// A version of a bundled or configured module, which has no upload.
-pub(super) fn show_fixed(manifest: &Manifest) -> VersionDetail {
+/// What a version offers and asks for, without its uploads and withdrawals.
+pub fn show_fixed(manifest: &Manifest) -> VersionDetail {
     VersionDetail {
         name: manifest.name.to_string(),
         version: manifest.version.to_string(),

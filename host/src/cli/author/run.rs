@@ -1,0 +1,150 @@
+//! `twitchy module run`: one message to a module in the real sandbox, and all that came of it.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use anyhow::{Context, bail};
+
+use super::blocking::block_on;
+use super::performance::describe;
+use super::scene::{Scene, parse_pair};
+use super::source::Source;
+use super::stage::{Performance, Stage, Web};
+use crate::cli::output;
+use crate::cli::signals::Signals;
+use crate::domain::id::Login;
+use crate::domain::manifest::SizeClass;
+use crate::transcript::{Heard, Said, Step, parse_step};
+
+const EXAMPLES: &str = "\
+Examples:
+  twitchy module run '!roll 2d6'
+  twitchy module run dice.wasm '!roll 2d6' --as 'mod carol' --set sides=20
+  twitchy module run '!roll' --watch
+
+Exit code: 0 where the module answered, 1 where it broke or nothing was called, 2 where the line makes no sense.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Run {
+    /// A component or the folder of a crate, which is built (the current folder unless it is said), and the message.
+    #[arg(num_args = 1..=2, value_names = ["FILE|DIR", "MESSAGE"], required = true)]
+    words: Vec<String>,
+    /// Who writes it: a name, after a role if you like: sub, vip, mod or broadcaster.
+    #[arg(long = "as", value_name = "[ROLE] NAME", default_value = "alice")]
+    speaker: String,
+    /// The channel.
+    #[arg(long, value_name = "LOGIN", default_value = "shop")]
+    channel: Login,
+    /// A setting of the module.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    set: Vec<(String, String)>,
+    /// A secret setting of the module. Other users of this machine can see it: use one made for tests.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    secret: Vec<(String, String)>,
+    /// Keep what the module stores in this folder, from run to run.
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// Let requests go to the web, within the module's own list of hosts. Without it, none is answered.
+    #[arg(long)]
+    web: bool,
+    /// The seed of the random numbers; another one each time, unless it is said.
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+    /// The component brings a JavaScript or Python runtime along.
+    #[arg(long)]
+    large: bool,
+    /// Run again on each change of the file, or of the crate's sources, until Ctrl-C.
+    #[arg(long)]
+    watch: bool,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    parse_pair(text).map_err(|error| error.to_string())
+}
+
+impl Run {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let (path, message) = match self.words.as_slice() {
+            [message] => (".", message),
+            [path, message] => (path.as_str(), message),
+            _ => bail!("expected a message, such as '!roll'"),
+        };
+        let said = parse_message(&self.speaker, message)?;
+        let source = Source::find(Path::new(path))?;
+        match self.watch {
+            false => block_on(self.perform(&source, &said)),
+            true => block_on(self.perform_again_and_again(&source, &said)),
+        }
+    }
+
+    async fn perform_again_and_again(&self, source: &Source, said: &Said) -> anyhow::Result<ExitCode> {
+        let (mut signals, mut watch) = (Signals::listen()?, source.watch());
+        loop {
+            if let Err(error) = self.perform(source, said).await {
+                output::report(format_args!("twitchy: {error:#}"));
+            }
+            output::report("waiting for a change; Ctrl-C ends it");
+            tokio::select! {
+                () = watch.changed() => {}
+                signal = signals.next() => return Ok(signal.exit_code()),
+            }
+        }
+    }
+
+    async fn perform(&self, source: &Source, said: &Said) -> anyhow::Result<ExitCode> {
+        let component = source.load()?;
+        let size = if self.large { SizeClass::Large } else { SizeClass::Small };
+        let web = if self.web { Web::Real } else { Web::Rehearsed };
+        let seed = match self.seed {
+            Some(seed) => seed,
+            None => getrandom::u64().context("the system has no randomness")?,
+        };
+        let mut scene = Scene::plain(self.channel.clone(), SystemTime::now(), seed);
+        (scene.settings, scene.secrets) = (self.set.clone(), self.secret.clone());
+        let mut stage = Stage::open(&component, size, &scene, web, self.state.as_deref()).await?;
+        let performance = stage.hear(said).await;
+        let report = describe(&performance, said, &stage);
+        stage.close().await?;
+        output::print(report)?;
+        Ok(if has_answered(&performance) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// The message as the speaker says it; `speaker` is a name, perhaps after a role.
+fn parse_message(speaker: &str, message: &str) -> anyhow::Result<Said> {
+    if message.lines().count() != 1 {
+        bail!("a chat message is one line");
+    }
+    match parse_step(&format!("{speaker}> {message}")) {
+        Ok(Step::Said(said)) => Ok(said),
+        Ok(_) => bail!("--as {speaker:?} is no name"),
+        Err(error) => bail!("--as {speaker:?}: {error}"),
+    }
+}
+
+/// Whether the module was called and did its part.
+fn has_answered(performance: &Performance) -> bool {
+    let is_sound = performance.report.as_ref().is_some_and(|report| report.outcome.blame() == "none");
+    is_sound || matches!(performance.heard, Heard::Replies(_)) && performance.report.is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::role::Role;
+
+    #[test]
+    fn a_speaker_has_a_name_and_perhaps_a_role() {
+        let said = parse_message("mod carol", "!roll 2d6").unwrap();
+        assert_eq!((said.name.as_str(), said.role, said.text.as_str()), ("carol", Role::Moderator, "!roll 2d6"));
+        let error = |speaker, message| parse_message(speaker, message).unwrap_err().to_string();
+        assert_eq!(
+            error("king carol", "!roll"),
+            "--as \"king carol\": before the name stand only sub, vip, mod, broadcaster, reply, copy or again"
+        );
+        assert_eq!(error("#carol", "!roll"), "--as \"#carol\": a name is 1 to 25 letters, digits or underscores");
+        assert_eq!(error("carol", "!roll\nbob> !roll"), "a chat message is one line");
+    }
+}

@@ -1,0 +1,179 @@
+//! `twitchy module test`: plays an author's transcripts against the module in the real sandbox.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+
+use super::blocking::block_on;
+use super::scene::{Scene, describe_keys};
+use super::source::Source;
+use super::stage::{Stage, Web};
+use crate::cli::output;
+use crate::config::text::read_text;
+use crate::domain::manifest::SizeClass;
+use crate::telemetry::lines::LineLevel;
+use crate::transcript::{ChannelHeader, Heard, Step, Transcript};
+
+/// The folder of a crate's transcripts, and the ending of their names.
+const FOLDER: &str = "transcripts";
+const ENDING: &str = "txt";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = help())]
+pub(in crate::cli) struct Test {
+    /// A component, or the folder of a crate, which is built.
+    #[arg(default_value = ".", value_name = "FILE|DIR")]
+    module: PathBuf,
+    /// Transcripts, or folders of them; those in the crate's folder `transcripts`, unless it is said.
+    #[arg(value_name = "TRANSCRIPT")]
+    transcripts: Vec<PathBuf>,
+    /// Write what happens into the transcripts that are wrong, in place of what they expect.
+    #[arg(long)]
+    update: bool,
+    /// The component brings a JavaScript or Python runtime along.
+    #[arg(long)]
+    large: bool,
+}
+
+fn help() -> String {
+    format!(
+        "A transcript is a chat with the replies that are expected:\n\n  \
+         #shop   set: sides=20   random: 3\n  \
+         alice>      !roll\n  \
+         bot>        @alice you rolled 4\n  \
+         alice>      !roll                       (nothing: cooldown)\n  \
+         ... 10s\n  \
+         mod carol>  !roll 2d6\n  \
+         bot>        @carol you rolled 9\n\n\
+         Its first line names the channel, and what is special there; columns are two blanks apart:\n{}\n\
+         Exit code: 0 where all are right, 1 where one is wrong.",
+        describe_keys()
+    )
+}
+
+/// A transcript's result.
+enum Verdict {
+    Right,
+    Wrong { corrected: String, why: Vec<String> },
+}
+
+impl Test {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let source = Source::find(&self.module)?;
+        let files = self.list_files(&source)?;
+        let component = source.load()?;
+        let mut wrong = 0;
+        for file in &files {
+            let text = read_text(file).with_context(|| format!("cannot read {}", file.display()))?;
+            let verdict = block_on(play(&text, &component, self.size()));
+            match verdict.with_context(|| file.display().to_string())? {
+                Verdict::Right => output::print(format!("ok      {}\n", file.display()))?,
+                Verdict::Wrong { corrected, .. } if self.update => {
+                    fs::write(file, corrected).with_context(|| format!("cannot write {}", file.display()))?;
+                    output::print(format!("updated {}\n", file.display()))?
+                }
+                Verdict::Wrong { corrected, why } => {
+                    wrong += 1;
+                    output::print(describe(file, &text, &corrected, &why))?
+                }
+            };
+        }
+        output::print(match wrong {
+            0 => format!("{} of {} transcripts are right\n", files.len(), files.len()),
+            wrong => format!("{wrong} of {} transcripts are wrong; --update writes what happens\n", files.len()),
+        })?;
+        Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn size(&self) -> SizeClass {
+        if self.large { SizeClass::Large } else { SizeClass::Small }
+    }
+
+    /// The files to play, sorted.
+    fn list_files(&self, source: &Source) -> anyhow::Result<Vec<PathBuf>> {
+        let named = match (self.transcripts.is_empty(), source) {
+            (false, _) => self.transcripts.clone(),
+            (true, Source::Crate(folder)) => vec![folder.join(FOLDER)],
+            (true, Source::Component(file)) => bail!("name the transcripts to play against {}", file.display()),
+        };
+        let mut files = Vec::new();
+        for path in named {
+            list_below(&path, &mut files)?;
+        }
+        files.sort();
+        match files.is_empty() {
+            true => bail!(
+                "there is no transcript: write one to {FOLDER}/chat.{ENDING}; `twitchy module test --help` shows how"
+            ),
+            false => Ok(files),
+        }
+    }
+}
+
+/// Adds the file, or the transcripts in the folder and its subfolders. A folder that is missing holds none.
+fn list_below(path: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    if !path.is_dir() {
+        files.extend((path.exists() || path.extension().is_some()).then(|| path.to_owned()));
+        return Ok(());
+    }
+    for entry in fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))? {
+        let below = entry?.path();
+        if below.is_dir() || below.extension().is_some_and(|ending| ending == ENDING) {
+            list_below(&below, files)?;
+        }
+    }
+    Ok(())
+}
+
+/// Plays a transcript on a host of its own.
+async fn play(text: &str, component: &[u8], size: SizeClass) -> anyhow::Result<Verdict> {
+    let transcript = Transcript::parse(text)?;
+    let scene = Scene::of(find_header(&transcript)?)?;
+    let mut stage = Stage::open(component, size, &scene, Web::Rehearsed, None).await?;
+    let (mut heard, mut why) = (Vec::new(), Vec::new());
+    for turn in &transcript.turns {
+        heard.push(match &turn.step {
+            Step::Said(said) => {
+                let performance = stage.hear(said).await;
+                let broke = performance.lines.iter().filter(|line| line.level >= LineLevel::Error);
+                why.extend(broke.map(|line| format!("{}: {}", line.level.as_str(), line.text)));
+                performance.heard
+            }
+            Step::Pause(span) => {
+                stage.advance(*span);
+                Heard::Nothing(None)
+            }
+            Step::Channel(_) | Step::Nothing => Heard::Nothing(None),
+        });
+    }
+    stage.close().await?;
+    Ok(match transcript.corrected(&heard) {
+        None => Verdict::Right,
+        Some(corrected) => Verdict::Wrong { corrected, why },
+    })
+}
+
+/// The line of the transcript's channel, which comes before everything that is said.
+fn find_header(transcript: &Transcript) -> anyhow::Result<&ChannelHeader> {
+    let mut headers = transcript.turns.iter().filter_map(|turn| match &turn.step {
+        Step::Channel(header) => Some(header),
+        _ => None,
+    });
+    let steps = || transcript.turns.iter().map(|turn| &turn.step).find(|step| !matches!(step, Step::Nothing));
+    match (headers.next(), headers.next()) {
+        (Some(header), None) if matches!(steps(), Some(Step::Channel(_))) => Ok(header),
+        (_, Some(second)) => bail!("#{}: a transcript plays in one channel", second.login),
+        _ => bail!("the first line names the channel, such as #shop"),
+    }
+}
+
+/// The corrected transcript, with a mark before each line that differs from the file, and what the module logged.
+fn describe(file: &Path, text: &str, corrected: &str, why: &[String]) -> String {
+    let first = text.lines().zip(corrected.lines()).position(|(before, after)| before != after);
+    let line = first.unwrap_or_else(|| text.lines().count().min(corrected.lines().count())) + 1;
+    let logged: String = why.iter().map(|line| format!("  {line}\n")).collect();
+    let logged = if logged.is_empty() { logged } else { format!("the module logged\n{logged}") };
+    format!("WRONG   {0}:{line}\n{logged}this is what happens:\n\n{corrected}\n", file.display())
+}
