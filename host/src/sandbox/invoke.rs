@@ -31,7 +31,7 @@ use crate::domain::message::Reply;
 use crate::domain::report::Usage;
 use crate::domain::trace::Step;
 use crate::store::StoreError;
-use crate::telemetry::lines::LineSource;
+use crate::telemetry::lines::{LineLevel, LineSource};
 
 /// The first run, and three more after conflicts.
 const MOST_RUNS: u32 = 4;
@@ -192,7 +192,7 @@ impl Invoker {
         loop {
             // Frees the previous run's instance: a slot pays for one instance only.
             permit.clear();
-            let Ended { outcome, transaction, log, backtrace, memory, instance } = self.run(attempt).await;
+            let Ended { outcome, transaction, mut log, backtrace, memory, instance } = self.run(attempt).await;
             usage.runs += 1;
             usage.memory = usage.memory.max(memory);
             // Freeing the instance's memory can take as long as a run, so the permit keeps it until the reply is queued.
@@ -213,6 +213,10 @@ impl Invoker {
                 continue;
             }
             let settled = settled.map_err(InvokeError::from);
+            if let Ok(FinalResult { outcome: Err(CommandError::Unavailable(why)), .. }) = &settled {
+                // For the module's author: the chatter gets an apology in its place.
+                log.write(LineLevel::Error, &format!("unavailable: {why}"));
+            }
             let run_error = settled.as_ref().err().map(|error| RunError { reason: error.reason(), backtrace });
             log.report(line_source(call), run_error.as_ref(), &self.world.telemetry);
             return settled;

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tracing::warn;
-
 use super::super::guardrails::Guardrails;
 use super::super::notices::{Notices, wording};
 use super::accept::Accepted;
@@ -73,7 +71,7 @@ impl Answering {
             let _invokes = to.trace.enter(Step::Invoke);
             self.sandbox.invoke_with(permit, call).await
         };
-        let answer = answer.map(|answer| put_into_words(answer, &manifest, &invocation, &command));
+        let answer = answer.map(|answer| put_into_words(answer, &invocation, &command));
         let (outcome, replies, reason) = match &answer {
             Ok(answered) => (answered.outcome, answered.replies.len(), None),
             Err(error) if error.blame() == Blame::Guest => {
@@ -151,7 +149,7 @@ impl Answering {
     }
 }
 
-fn put_into_words(answer: Answer, manifest: &Manifest, invocation: &Invocation, command: &Command) -> Answered {
+fn put_into_words(answer: Answer, invocation: &Invocation, command: &Command) -> Answered {
     let Answer { outcome, is_duplicate, changes, .. } = answer;
     let (replies, outcome) = match outcome {
         Ok(replies) if is_duplicate => (replies, Outcome::Duplicate),
@@ -162,20 +160,17 @@ fn put_into_words(answer: Answer, manifest: &Manifest, invocation: &Invocation, 
                 CommandError::Refused(_) => Outcome::Refused,
                 CommandError::Unavailable(_) => Outcome::Unavailable,
             };
-            (vec![Reply::Answer(tell(error, manifest, invocation, command))], outcome)
+            (vec![Reply::Answer(tell(error, invocation, command))], outcome)
         }
     };
     Answered { replies, outcome, changes }
 }
 
-/// One sentence for the chatter. Details that are not for chat are logged.
-fn tell(error: CommandError, manifest: &Manifest, invocation: &Invocation, command: &Command) -> String {
+/// One sentence for the chatter. The reason of an unavailable command is in the module's log.
+fn tell(error: CommandError, invocation: &Invocation, command: &Command) -> String {
     match error {
         CommandError::Usage(words) => wording::describe_usage(&words, &invocation.prefix, command),
         CommandError::Refused(words) => words,
-        CommandError::Unavailable(reason) => {
-            warn!(module = %manifest.name, channel = %invocation.channel.id, ?reason, "a command is unavailable");
-            wording::describe_unavailable()
-        }
+        CommandError::Unavailable(_) => wording::describe_unavailable(),
     }
 }
