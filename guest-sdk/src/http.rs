@@ -165,7 +165,9 @@ impl From<HttpError> for CommandError {
     fn from(error: HttpError) -> Self {
         Self::unavailable(match error {
             HttpError::InvalidRequest(why) => ["invalid request: ", &why].concat(),
-            HttpError::NotGranted(host) => ["not granted: ", &host].concat(),
+            HttpError::NotGranted(host) => {
+                [&host, " is not granted: `info` names it by `http_host`, and the channel grants it"].concat()
+            }
             HttpError::TimedOut => "timed out".to_owned(),
             HttpError::TooLarge => "the answer is too large".to_owned(),
             HttpError::OverBudget => "the requests of this call are used up".to_owned(),

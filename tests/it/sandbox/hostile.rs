@@ -85,7 +85,7 @@ async fn a_full_stack_is_a_trap() {
 #[tokio::test]
 async fn a_huge_reply_is_not_copied() {
     let fixture = Fixture::new().await;
-    assert_trap(&fault_of(&fixture, guests::HUGE_REPLY).await, "fuel");
+    assert_trap(&fault_of(&fixture, guests::HUGE_REPLY).await, "copied between");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use crate::domain::report::Fault;
 use crate::modules::refusal::ChangeVersionsError;
+use crate::sandbox::call::InvokeError;
 use crate::sandbox::compile::error::CompileError;
 
 /// `None` if the refusal names its cure, or if there is none but another try.
@@ -12,9 +13,13 @@ pub(super) fn describe_cure(error: &CompileError) -> Option<&'static str> {
              runtime in it is of the size class large: say --large."
         }
         CompileError::Precompiled => "Give the .wasm file that the build made, before any compilation to machine code.",
-        CompileError::Invalid(_) => "`twitchy module build` makes a component of a crate.",
-        CompileError::Contract(_) | CompileError::ContractVersion(_) => {
-            "`twitchy module new` writes a project with the SDK of the contract that this program knows."
+        CompileError::Invalid(_) => "Give the whole file whose path `twitchy module build` prints.",
+        CompileError::Contract(_) => {
+            "Build it with `twitchy module build`, and with the SDK that `twitchy module new` writes."
+        }
+        CompileError::ContractVersion(_) => {
+            "Take the SDK that `twitchy module new` writes, which is made for this program's version of the contract, or \
+             install a newer twitchy."
         }
         CompileError::UnknownImports(_) => {
             "Build for wasm32-unknown-unknown, as `twitchy module build` does, and use only the SDK to reach out of \
@@ -24,12 +29,19 @@ pub(super) fn describe_cure(error: &CompileError) -> Option<&'static str> {
             "A dependency is larger than a command needs. Leave it out or trim its features. A JavaScript or Python \
              runtime is of the size class large: say --large."
         }
+        CompileError::Run(InvokeError::Cpu | InvokeError::Deadline) => {
+            "`info` only describes the module, in 10 ms of processor time: look for a loop that does not end."
+        }
+        CompileError::Run(InvokeError::Memory) => {
+            "`info` only describes the module: look for a list or a text that grows without an end."
+        }
+        CompileError::Run(InvokeError::Trap(why)) if why.contains("copied between") => {
+            "A text or a list in what `info` returns is far too large."
+        }
         CompileError::Run(_) => {
             "`info` runs once at the upload. It only describes the module, and may call no capability but `log`."
         }
-        CompileError::Info(_) => {
-            "Correct what `info` returns, raise the version if this one is uploaded, and build again."
-        }
+        CompileError::Info(_) => "Correct what `info` returns, and build again.",
         _ => return None,
     })
 }
@@ -60,7 +72,7 @@ pub(super) fn describe_fault_cure(fault: Fault, reason: &str) -> Option<&'static
     match fault {
         Fault::Processor => Some("It loops, or does too much for one call."),
         Fault::Deadline => Some("It waited too long, for the web perhaps: ask less, or answer without it."),
-        Fault::Memory => Some("It keeps too much at once."),
+        Fault::Memory => Some("It keeps too much at once: work in smaller pieces, and drop what is done with."),
         Fault::Trap => traps.iter().find(|(text, _)| reason.contains(text)).map(|(_, cure)| *cure),
         Fault::Conflict | Fault::Busy | Fault::Host => None,
     }

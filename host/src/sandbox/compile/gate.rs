@@ -39,7 +39,7 @@ pub(crate) fn check_head(bytes: &[u8], size: SizeClass) -> Result<(), CompileErr
         return Ok(());
     }
     let what = if Parser::is_core_wasm(bytes) {
-        "it is a core module, of which twitchy-build or wasm-tools component new makes a component"
+        "it is a core module, such as cargo writes; `twitchy module build` makes the component of it"
     } else {
         "it is no WebAssembly"
     };

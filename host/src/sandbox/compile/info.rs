@@ -44,7 +44,8 @@ pub(crate) fn parse_info(info: wit::ModuleInfo, examined: Examined, capabilities
     if !info.timers.is_empty() || !info.events.is_empty() {
         return wrong("this host calls modules for commands only, not for timers or events");
     }
-    let name: ModuleName = info.name.parse().map_err(|error| ParseInfoError(format!("{error}")))?;
+    let name: ModuleName =
+        info.name.parse().map_err(|error| ParseInfoError(format!("{}: {error}", quote(&info.name))))?;
     let Examined { digest, source, size, component_bytes } = examined;
     Ok(Manifest {
         digest,
@@ -65,7 +66,14 @@ fn parse_version(text: &str) -> Parsed<semver::Version> {
     if text.len() > LONGEST_NAME {
         return wrong("the version is too long");
     }
-    text.parse().map_err(|error| ParseInfoError(format!("version {text:?}: {error}")))
+    let wrong = |error| format!("version {text:?}: {error}; a version is three numbers, such as 1.0.0");
+    text.parse().map_err(|error| ParseInfoError(wrong(error)))
+}
+
+/// The text in quotes, cut to the length that a name may have: a module can say anything.
+fn quote(text: &str) -> String {
+    let cut: String = text.chars().take(LONGEST_NAME).collect();
+    format!("{cut:?}")
 }
 
 fn line(what: &str, text: String) -> Parsed<String> {
@@ -87,7 +95,7 @@ fn parse_commands(infos: Vec<wit::CommandInfo>) -> Parsed<Vec<Arc<Command>>> {
         let command = parse_command(info)?;
         for word in std::iter::once(&command.name).chain(&command.aliases) {
             if !words.insert(word.clone()) {
-                return wrong(format!("the word {word:?} is there twice"));
+                return wrong(format!("the word {word:?} is there twice; capital letters make no difference"));
             }
         }
         commands.push(Arc::new(command));
@@ -97,6 +105,7 @@ fn parse_commands(infos: Vec<wit::CommandInfo>) -> Parsed<Vec<Arc<Command>>> {
 
 fn parse_command(info: wit::CommandInfo) -> Parsed<Command> {
     at_most("aliases of a command", &info.aliases, MOST_ALIASES)?;
+    let quoted = quote(&info.name);
     let command = Command {
         name: info.name.into(),
         aliases: info.aliases.into_iter().map(Into::into).collect(),
@@ -106,7 +115,7 @@ fn parse_command(info: wit::CommandInfo) -> Parsed<Command> {
         channel_cooldown: Duration::from_millis(info.channel_cooldown_ms.into()),
         chatter_cooldown: Duration::from_millis(info.chatter_cooldown_ms.into()),
     };
-    check_word(command).map_err(ParseInfoError)
+    check_word(command).map_err(|error| ParseInfoError(format!("command {quoted}: {error}")))
 }
 
 fn parse_settings(infos: Vec<wit::SettingInfo>) -> Parsed<Vec<Setting>> {
@@ -128,7 +137,8 @@ fn parse_setting(info: wit::SettingInfo) -> Parsed<Setting> {
     let is_key = (1..=LONGEST_NAME).contains(&info.key.len())
         && info.key.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     if !is_key {
-        return wrong("a setting's key is 1 to 64 lower-case letters, digits or hyphens");
+        let quoted = quote(&info.key);
+        return wrong(format!("{quoted}: a setting's key is 1 to 64 lower-case letters, digits or hyphens"));
     }
     let kind = parse_kind(info.kind)?;
     let default = parse_default(&info.key, &kind, info.default)?;
@@ -167,7 +177,7 @@ fn parse_default(key: &str, kind: &SettingKind, default: String) -> Parsed<Strin
 fn parse_hosts(hosts: Vec<String>) -> Parsed<Vec<String>> {
     at_most("web hosts", &hosts, MOST_HOSTS)?;
     match hosts.iter().find(|host| !is_host(host)) {
-        Some(_) => wrong("a web host is a name such as api.example.com"),
+        Some(host) => wrong(format!("{}: a web host is a name such as api.example.com", quote(host))),
         None => Ok(hosts),
     }
 }
@@ -250,7 +260,8 @@ mod tests {
 
     #[test]
     fn names_and_texts_are_checked() {
-        refuses(|info| info.name = "Dice!".into(), "module's name");
+        refuses(|info| info.name = "Dice!".into(), "\"Dice!\": a module's name");
+        refuses(|info| info.name = "a".repeat(1 << 20), &format!("\"{}\":", "a".repeat(64)));
         refuses(|info| info.version = "one".into(), "version");
         refuses(|info| info.version = format!("1.2.3-{}", "a".repeat(100)), "too long");
         refuses(|info| info.summary = "two\nlines".into(), "one line");
@@ -262,7 +273,7 @@ mod tests {
 
     #[test]
     fn words_are_words_and_there_once() {
-        refuses(|info| info.commands[0].name = "two words".into(), "command word");
+        refuses(|info| info.commands[0].name = "two words".into(), "command \"two words\": a command word");
         refuses(|info| info.commands[0].name = String::new(), "command word");
         refuses(|info| info.commands.push(command("dice", &["R"])), "\"r\" is there twice");
     }
@@ -281,7 +292,7 @@ mod tests {
     #[test]
     fn settings_have_keys_of_their_own_and_defaults_of_their_kind() {
         use wit::SettingKind::{Boolean, Chatter, Choice, Integer, Secret};
-        refuses(|info| info.settings.push(setting("roll.role", Boolean, "true")), "key is");
+        refuses(|info| info.settings.push(setting("roll.role", Boolean, "true")), "\"roll.role\": a setting's key is");
         refuses(|info| info.settings.push(setting("faces", Boolean, "true")), "\"faces\" is there twice");
         refuses(|info| info.settings[0].default = "101".into(), "default of faces");
         refuses(|info| info.settings[0].kind = Integer(wit::Range { least: 2, most: 1 }), "no integer");

@@ -8,6 +8,11 @@ use super::guest_log::escape;
 use crate::sandbox::call::InvokeError;
 use crate::sandbox::calls::error::EndRun;
 
+/// Part of wasmtime's text when a call has passed more than [`wasmtime::Store::set_hostcall_fuel`] allows. The error has
+/// no type.
+const TOO_MUCH_DATA: &str = "fuel allocated for hostcalls has been exhausted";
+/// Replaces that text.
+const PASSED_TOO_MUCH: &str = "more bytes were copied between the host and the module than one call may copy";
 /// Most frames of a backtrace that are kept.
 const MOST_FRAMES: usize = 16;
 /// Most bytes of a frame before it is cut, and of a function's name that is demangled.
@@ -69,6 +74,7 @@ pub(crate) fn of_call(error: &wasmtime::Error, has_denied_memory: bool) -> Failu
         Some(Trap::UnreachableCodeReached) if has_denied_memory => InvokeError::Memory,
         Some(trap) => InvokeError::Trap(trap.to_string()),
         None if is_of_system(error) => InvokeError::Host(cut(error)),
+        None if error.root_cause().to_string().contains(TOO_MUCH_DATA) => InvokeError::Trap(PASSED_TOO_MUCH.to_owned()),
         None => InvokeError::Trap(cut(error)),
     })
 }

@@ -49,6 +49,12 @@ impl GuestLog {
         self.lines.push((level, escape(line, self.longest_line)));
     }
 
+    /// The last error that the guest logged. A panic logs its message before it traps.
+    pub(crate) fn last_error(&self) -> Option<&str> {
+        let errors = self.lines.iter().filter(|(level, _)| *level == LineLevel::Error);
+        errors.map(|(_, line)| line.as_str()).next_back()
+    }
+
     /// Reports the log of a call, and why the call broke off: for the module's author, and as one record of the host's
     /// log unless the limit of such records is reached.
     pub(crate) fn report(&self, source: LineSource, run_error: Option<&RunError>, telemetry: &Telemetry) {

@@ -194,6 +194,7 @@ impl Maker {
         let (log, _) = run.end();
         drop(instance);
         drop(slot);
+        let info = info.map_err(|error| with_last_error(error, &log));
         let reason = info.as_ref().err().map(CompileError::to_string);
         log.emit(&examined.digest.to_string(), None, reason.as_deref(), backtrace.as_deref(), 0);
         let info = info?;
@@ -246,6 +247,16 @@ pub(super) async fn block<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, CompileError> + Send + 'static,
 ) -> Result<T, CompileError> {
     spawn_blocking(work).await.unwrap_or_else(|error| Err(host(error)))
+}
+
+/// Adds to a trap the error that the module logged before: the only place where the message of a panic is.
+fn with_last_error(error: CompileError, log: &GuestLog) -> CompileError {
+    match (error, log.last_error()) {
+        (CompileError::Run(InvokeError::Trap(why)), Some(logged)) => {
+            CompileError::Run(InvokeError::Trap(format!("{why}; before, it logged \"{logged}\"")))
+        }
+        (error, _) => error,
+    }
 }
 
 /// `info` waits for nothing but the processor, so if it waited, the deadline is not the module's fault.
