@@ -12,6 +12,8 @@ mod demo;
 mod killed;
 mod large;
 mod log;
+#[cfg(target_os = "linux")]
+mod mistakes;
 mod module;
 mod modules;
 mod process;

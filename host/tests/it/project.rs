@@ -11,7 +11,7 @@ use crate::process::{Finished, twitchy};
 
 /// `twitchy module` with these words in the folder. Home and cache are the user's: the compiler and the crate registry
 /// are there.
-fn module(folder: &Path, words: &str) -> Command {
+pub(crate) fn module(folder: &Path, words: &str) -> Command {
     let words: Vec<&str> = ["module"].into_iter().chain(words.split(' ')).collect();
     let mut command = twitchy(&words);
     for name in ["HOME", "XDG_CACHE_HOME"] {
@@ -25,7 +25,7 @@ fn module(folder: &Path, words: &str) -> Command {
 }
 
 /// A temporary folder with a new project in its folder `dice`.
-fn new_project() -> TempDir {
+pub(crate) fn new_project() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let made = Finished::of(&mut module(folder.path(), "new dice"));
     assert_eq!((made.code, made.errors.as_str()), (Some(0), ""), "{}", made.output);
@@ -33,7 +33,7 @@ fn new_project() -> TempDir {
 }
 
 /// Replaces a text that occurs in the file.
-fn replace(file: &Path, from: &str, to: &str) {
+pub(crate) fn replace(file: &Path, from: &str, to: &str) {
     let text = fs::read_to_string(file).unwrap();
     assert!(text.contains(from), "{text}");
     fs::write(file, text.replace(from, to)).unwrap();
