@@ -16,6 +16,12 @@ const ARGUMENTS_END: &str = "arguments.end()?;\n";
 const COLUMN: usize = 12;
 
 pub(super) fn make_mistakes(catalogue: &mut Catalogue, author: &Author) {
+    break_calls(catalogue, author);
+    ask_for_too_much(catalogue, author);
+    enable_without_grants(catalogue);
+}
+
+fn break_calls(catalogue: &mut Catalogue, author: &Author) {
     catalogue.open_chapter("A call that breaks: `twitchy module run`");
     let panic = author.mistake(
         "src/lib.rs",
@@ -44,7 +50,9 @@ pub(super) fn make_mistakes(catalogue: &mut Catalogue, author: &Author) {
     ] {
         add(catalogue, heading, done, message, run(component, message));
     }
+}
 
+fn ask_for_too_much(catalogue: &mut Catalogue, author: &Author) {
     catalogue.open_chapter("A call that is refused something: `twitchy module run`");
     let mut add_statement = |heading: &str, done: &str, statement: &str| {
         let to = format!("{ARGUMENTS_END}        {statement}\n");
@@ -69,7 +77,9 @@ pub(super) fn make_mistakes(catalogue: &mut Catalogue, author: &Author) {
         "!charge 5",
         finished,
     );
+}
 
+fn enable_without_grants(catalogue: &mut Catalogue) {
     catalogue.open_chapter("A channel: `twitchy module enable`");
     let demo = Demo::start();
     let folder = tempfile::tempdir().unwrap();
