@@ -10,7 +10,9 @@ use crate::domain::effect::Scope;
 use crate::domain::manifest::Capability;
 use crate::domain::prefix::is_invisible;
 use crate::sandbox::bindings::twitchy::command::storage::{self as wit, Host, StorageError};
+use crate::sandbox::run::guest_log::GuestLog;
 use crate::store::channel::storage::StorageState;
+use crate::telemetry::lines::LineLevel;
 
 /// Most bytes of a key and of a value.
 const LONGEST_KEY: usize = 256;
@@ -25,7 +27,9 @@ impl Host for Run {
     }
 
     async fn save(&mut self, key: String, value: Vec<u8>) -> wasmtime::Result<Result<(), StorageError>> {
-        Ok(split(save(self.enter(Capability::Storage, "save")?, &key, value).await)?)
+        let saved = split(save(self.enter(Capability::Storage, "save")?, &key, value).await)?;
+        log_full(&mut self.log, &saved);
+        Ok(saved)
     }
 
     async fn delete(&mut self, key: String) -> wasmtime::Result<()> {
@@ -33,7 +37,9 @@ impl Host for Run {
     }
 
     async fn add(&mut self, key: String, amount: i64) -> wasmtime::Result<Result<i64, StorageError>> {
-        Ok(split(add(self.enter(Capability::Storage, "add")?, &key, amount).await)?)
+        let added = split(add(self.enter(Capability::Storage, "add")?, &key, amount).await)?;
+        log_full(&mut self.log, &added);
+        Ok(added)
     }
 
     async fn list_keys(&mut self, prefix: String, after: Option<String>, limit: u32) -> wasmtime::Result<Vec<String>> {
@@ -59,6 +65,13 @@ impl Host for Run {
 }
 
 impl ContractError for StorageError {}
+
+/// A module turns a full storage into a sentence for the chatter, so its author would not learn of it.
+fn log_full<T>(log: &mut GuestLog, written: &Result<T, StorageError>) {
+    if matches!(written, Err(StorageError::Full)) {
+        log.write(LineLevel::Warn, "the storage in this channel is full: delete entries that are no longer needed");
+    }
+}
 
 /// Returns `None` for a missing entry, and for an invalid key.
 pub(super) async fn load(run: &mut Transaction, key: &str) -> Result<Option<Vec<u8>>, EndRun> {

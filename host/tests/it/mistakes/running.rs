@@ -61,7 +61,8 @@ fn ask_for_too_much(catalogue: &mut Catalogue, author: &Author) {
     };
     add_statement(
         "Full storage",
-        "The call saves ten values of 60,000 bytes. A module has 256 KiB and 1,000 keys in each channel: delete what is old.",
+        "The call saves ten values of 60,000 bytes. A module has 256 KiB and 1,000 keys in each channel, unless \
+         the operator says otherwise.",
         "for number in 0..10 { twitchy_sdk::storage::save(&number.to_string(), vec![b'x'; 60_000])?; }",
     );
     add_statement(
