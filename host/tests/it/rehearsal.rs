@@ -75,8 +75,12 @@ fn silence_is_explained() {
     let finished = run(guests::COUNTER, "!cuont");
     let expected = "alice>      !cuont\n(nothing: unknown word; counter answers to !count, !count-get)\n";
     assert_eq!((finished.code, finished.output.as_str()), (Some(1), expected));
-    let finished = run(guests::COUNTER, "!count --as king");
-    assert_eq!(finished.code, Some(0), "a login: {}", finished.errors);
+    let finished = run(guests::COUNTER, "count");
+    let expected = "alice>      count\n(nothing: talk; counter answers to !count, !count-get)\n";
+    assert_eq!((finished.code, finished.output.as_str()), (Some(1), expected));
+    let finished = module("run own.wasm", &[("own.wasm", guests::COUNTER)]);
+    let expected = "twitchy: own.wasm is a file: say the message too, as in twitchy module run own.wasm '!roll'\n";
+    assert_eq!((finished.code, finished.errors.as_str()), (Some(1), expected));
 }
 
 #[test]
@@ -97,6 +101,19 @@ fn state_is_kept_where_it_is_said_and_only_there() {
     let finished = Finished::of(twitchy(&words).current_dir(folder.path()));
     let expected = "twitchy: photos holds other files, and no state of a rehearsal: name a folder of its own\n";
     assert_eq!((finished.code, finished.errors.as_str()), (Some(1), expected));
+}
+
+#[test]
+fn a_chatter_owns_what_is_said() {
+    let words = ["module", "run", "own.wasm", "!charge 5", "--balance", "alice 7"];
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("own.wasm"), guests::TRANSFERS).unwrap();
+    let finished = Finished::of(twitchy(&words).current_dir(folder.path()));
+    assert!(finished.output.contains("bot>        @alice left: 2\n"), "{}{}", finished.output, finished.errors);
+    let words = ["module", "run", "own.wasm", "!charge 5", "--balance", "7"];
+    let finished = Finished::of(twitchy(&words).current_dir(folder.path()));
+    assert!(finished.errors.contains("expected a name and an amount, such as alice 5"), "{}", finished.errors);
+    assert_eq!(finished.code, Some(2));
 }
 
 #[test]

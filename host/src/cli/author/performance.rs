@@ -46,7 +46,9 @@ fn describe_heard(heard: &Heard, report: Option<&Report>, stage: &Stage) -> Stri
     };
     let words: Vec<String> = stage.manifest().words().map(|word| format!("!{word}")).collect();
     let advice = match report {
-        None if reason == "unknown word" => format!("; {} answers to {}", stage.manifest().name, words.join(", ")),
+        None if reason == "unknown word" || reason == "talk" => {
+            format!("; {} answers to {}", stage.manifest().name, words.join(", "))
+        }
         _ => String::new(),
     };
     format!("(nothing: {reason}{advice})\n")

@@ -8,11 +8,12 @@ use anyhow::{Context, bail};
 
 use super::blocking::block_on;
 use super::performance::describe;
-use super::scene::{Scene, parse_pair};
+use super::scene::{Scene, parse_balance, parse_pair};
 use super::source::Source;
 use super::stage::{Performance, Stage, Web};
 use crate::cli::output;
 use crate::cli::signals::Signals;
+use crate::domain::amount::Amount;
 use crate::domain::id::Login;
 use crate::domain::manifest::SizeClass;
 use crate::transcript::{Heard, Said, Step, parse_step};
@@ -26,11 +27,13 @@ Examples:
 Exit code: 0 where the module answered, 1 where it broke or nothing was called, 2 where the line makes no sense.";
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, allow_missing_positional = true)]
 pub(in crate::cli) struct Run {
-    /// A component or the folder of a crate, which is built (the current folder unless it is said), and the message.
-    #[arg(num_args = 1..=2, value_names = ["FILE|DIR", "MESSAGE"], required = true)]
-    words: Vec<String>,
+    /// A component, or the folder of a crate, which is built.
+    #[arg(value_name = "FILE|DIR", default_value = ".")]
+    module: PathBuf,
+    /// What is written in chat, such as '!roll 2d6'.
+    message: String,
     /// Who writes it: a name, after a role if you like: sub, vip, mod or broadcaster.
     #[arg(long = "as", value_name = "[ROLE] NAME", default_value = "alice")]
     speaker: String,
@@ -43,6 +46,9 @@ pub(in crate::cli) struct Run {
     /// A secret setting of the module. Other users of this machine can see it: use one made for tests.
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     secret: Vec<(String, String)>,
+    /// What a chatter owns, such as 'alice 5'.
+    #[arg(long, value_name = "NAME AMOUNT", value_parser = balance)]
+    balance: Vec<(Login, Amount)>,
     /// Keep what the module stores in this folder, from run to run.
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
@@ -64,15 +70,17 @@ fn pair(text: &str) -> Result<(String, String), String> {
     parse_pair(text).map_err(|error| error.to_string())
 }
 
+fn balance(text: &str) -> Result<(Login, Amount), String> {
+    parse_balance(text).map_err(|error| format!("{error:#}"))
+}
+
 impl Run {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let (path, message) = match self.words.as_slice() {
-            [message] => (".", message),
-            [path, message] => (path.as_str(), message),
-            _ => bail!("expected a message, such as '!roll'"),
-        };
-        let said = parse_message(&self.speaker, message)?;
-        let source = Source::find(Path::new(path))?;
+        let said = parse_message(&self.speaker, &self.message)?;
+        if !self.message.contains(' ') && Path::new(&self.message).exists() {
+            bail!("{0} is a file: say the message too, as in twitchy module run {0} '!roll'", self.message);
+        }
+        let source = Source::find(&self.module)?;
         match self.watch {
             false => block_on(self.perform(&source, &said)),
             true => block_on(self.perform_again_and_again(&source, &said)),
@@ -102,7 +110,7 @@ impl Run {
             None => getrandom::u64().context("the system has no randomness")?,
         };
         let mut scene = Scene::plain(self.channel.clone(), SystemTime::now(), seed);
-        (scene.settings, scene.secrets) = (self.set.clone(), self.secret.clone());
+        (scene.settings, scene.secrets, scene.balances) = (self.set.clone(), self.secret.clone(), self.balance.clone());
         let mut stage = Stage::open(&component, size, &scene, web, self.state.as_deref()).await?;
         let performance = stage.hear(said).await;
         let report = describe(&performance, said, &stage);

@@ -112,7 +112,8 @@ fn parse_number(text: &str) -> anyhow::Result<u64> {
     text.parse().with_context(|| format!("{text:?} is no number"))
 }
 
-fn parse_balance(text: &str) -> anyhow::Result<(Login, Amount)> {
+/// `alice 5`, as `--balance` takes it too.
+pub(super) fn parse_balance(text: &str) -> anyhow::Result<(Login, Amount)> {
     let (name, amount) = text.split_once(' ').context("expected a name and an amount, such as alice 5")?;
     Ok((name.parse()?, amount.trim().parse()?))
 }
