@@ -1,29 +1,61 @@
-//! Starts cargo, rustc, rustup and the like, without the host's variables.
+//! Starts cargo, rustc, rustup and the like with the variables that they need, and no others.
 //!
-//! These programs run code that the author did not write: build scripts and macros of dependencies. A token or an API key
-//! in their environment could be sent anywhere.
+//! These programs run code that the author did not write: build scripts and macros of dependencies inherit the environment.
+//! A token or an API key in it could be sent anywhere, whatever its name is.
 
 use std::env;
 use std::ffi::OsStr;
 use std::process::Command;
 
-/// The words that mark a credential in a variable's name.
-const CREDENTIALS: [&str; 4] = ["TOKEN", "SECRET", "PASSWORD", "KEY"];
+/// Variables that say where programs, compilers, crates, caches and temporary files are, and how to reach the network.
+const NEEDED: [&str; 30] = [
+    "APPDATA",
+    "CARGO_HOME",
+    "COLORTERM",
+    "COMSPEC",
+    "HOME",
+    "LANG",
+    "LANGUAGE",
+    "LD_LIBRARY_PATH",
+    "LOCALAPPDATA",
+    "LOGNAME",
+    "NO_COLOR",
+    "PATH",
+    "PATHEXT",
+    "PROGRAMDATA",
+    "PROGRAMFILES",
+    "PROGRAMFILES(X86)",
+    "RUSTC",
+    "RUSTUP_HOME",
+    "RUSTUP_TOOLCHAIN",
+    "SOURCE_DATE_EPOCH",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "SYSTEMROOT",
+    "TEMP",
+    "TERM",
+    "TMP",
+    "TMPDIR",
+    "USER",
+    "USERPROFILE",
+    "WINDIR",
+];
+/// Beginnings of further ones: locales, folders of caches, and cargo's settings of network and output.
+const NEEDED_GROUPS: [&str; 6] = ["CARGO_HTTP_", "CARGO_NET_", "CARGO_TERM_", "LC_", "RUSTUP_DIST_", "XDG_"];
+/// Endings of further ones: `HTTPS_PROXY`, `no_proxy`.
+const PROXY: &str = "_PROXY";
 
-/// A command whose environment has no variable of the host and no credential.
+/// A command with the needed variables alone.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
-    for (name, _) in env::vars_os().filter(|(name, _)| is_withheld(&name.to_string_lossy())) {
-        command.env_remove(name);
-    }
+    command.env_clear();
+    command.envs(env::vars_os().filter(|(name, _)| is_needed(&name.to_string_lossy())));
     command
 }
 
-/// Credentials of cargo itself stay: cargo needs them for private registries, and hands them to nobody.
-fn is_withheld(variable: &str) -> bool {
+fn is_needed(variable: &str) -> bool {
     let name = variable.to_ascii_uppercase();
-    let is_credential = name.split('_').any(|word| CREDENTIALS.contains(&word)) && !name.starts_with("CARGO_");
-    name.starts_with("TWITCH") || is_credential
+    NEEDED.contains(&&*name) || NEEDED_GROUPS.iter().any(|start| name.starts_with(start)) || name.ends_with(PROXY)
 }
 
 #[cfg(test)]
@@ -31,15 +63,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn variables_of_the_host_and_credentials_are_withheld() {
-        for name in ["TWITCHY_API_KEY", "TWITCHY_LOG", "twitchy_url", "TWITCH_TOKEN", "BOT_TOKEN", "OTLP_SECRET", "KEY"]
-        {
-            assert!(is_withheld(name), "{name}");
+    fn only_what_the_tools_need_is_passed_on() {
+        for name in [
+            "TWITCHY_API_KEY",
+            "TWITCH_TOKEN",
+            "CARGO_REGISTRY_TOKEN",
+            "CARGO_REGISTRIES_OURS_TOKEN",
+            "DATABASE_URL",
+            "GH_PAT",
+            "PGPASSWORD",
+            "AWS_PROFILE",
+            "SSH_AUTH_SOCK",
+        ] {
+            assert!(!is_needed(name), "{name}");
         }
         for name in
-            ["PATH", "HOME", "CARGO_HOME", "CARGO_REGISTRIES_OURS_TOKEN", "KEYBOARD", "HTTPS_PROXY", "SSL_CERT_FILE"]
+            ["PATH", "Path", "HOME", "CARGO_HOME", "https_proxy", "SSL_CERT_FILE", "LC_ALL", "CARGO_NET_OFFLINE"]
         {
-            assert!(!is_withheld(name), "{name}");
+            assert!(is_needed(name), "{name}");
         }
     }
 }

@@ -5,6 +5,9 @@ use super::value::show_role;
 use super::world::World;
 use crate::{CommandError, Invocation, Origin, QuotedMessage};
 
+/// Characters of the longest message that Twitch takes.
+const LONGEST_MESSAGE: usize = 500;
+
 /// The invocation that a message causes.
 #[track_caller]
 pub(super) fn begin(
@@ -13,6 +16,7 @@ pub(super) fn begin(
     message: &str,
     to: Option<(&str, &str)>,
 ) -> Result<Invocation, CommandError> {
+    assert!(message.chars().count() <= LONGEST_MESSAGE, "a chat message has at most {LONGEST_MESSAGE} characters");
     let parsed = parse_message(message, &world.kept.prefix, &world.bot);
     let parsed =
         parsed.unwrap_or_else(|| panic!("{message:?} calls nothing: a command begins with {}", world.kept.prefix));

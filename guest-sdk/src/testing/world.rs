@@ -155,6 +155,9 @@ impl World {
         let login = login.trim_start_matches('@').to_ascii_lowercase();
         let position = self.chatters.iter().position(|chatter| chatter.login == login);
         let position = position.unwrap_or_else(|| {
+            let is_login = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+            let is_sound = (1..=25).contains(&login.len()) && login.bytes().all(is_login);
+            assert!(is_sound, "{login:?} is no login: that is 1 to 25 letters, digits or underscores");
             let is_broadcaster = login == self.channel.login;
             let id = if is_broadcaster { self.channel.id.clone() } else { (self.chatters.len() + 1).to_string() };
             let role = if is_broadcaster { Role::Broadcaster } else { Role::Everyone };

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::calls::error::EndRun;
 use crate::domain::effect::Effect;
 use crate::domain::manifest::Capability;
 
@@ -47,7 +48,7 @@ impl Rehearsal {
         Rehearsal { seed: AtomicU64::new(seed), state: Mutex::default() }
     }
 
-    /// Makes these the next random numbers. A number that the module's bound excludes is drawn modulo the bound.
+    /// Makes these the next random numbers. A call that asks for a number below one of them breaks.
     pub fn draw(&self, numbers: impl IntoIterator<Item = u64>) {
         self.state().numbers.extend(numbers);
     }
@@ -61,9 +62,22 @@ impl Rehearsal {
         self.seed.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// `None` if no number is left, or `below` is 0: the module's own generator answers.
-    pub(crate) fn next_number(&self, below: u64) -> Option<u64> {
-        if below == 0 { None } else { Some(self.state().numbers.pop_front()? % below) }
+    /// Random numbers that no call has drawn yet.
+    pub fn count_undrawn(&self) -> usize {
+        self.state().numbers.len()
+    }
+
+    /// `None` if no number is left: the module's own generator answers.
+    ///
+    /// # Errors
+    /// If the next number is not below `below`.
+    pub(crate) fn next_number(&self, below: u64) -> Result<Option<u64>, EndRun> {
+        match self.state().numbers.pop_front() {
+            Some(number) if number >= below => {
+                Err(EndRun::Guest(format!("asked for a random number below {below}, and the rehearsal gives {number}")))
+            }
+            number => Ok(number),
+        }
     }
 
     pub(crate) fn begin_run(&self) {

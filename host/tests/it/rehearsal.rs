@@ -160,7 +160,7 @@ fn a_run_is_repeated_when_the_file_changes() {
 }
 
 const WRONG: &str = "\
-#shop   random: 3
+#shop   seed: 3
 alice>      !count
 bot>        @alice count is 1
 // The second call of a chatter.
@@ -168,7 +168,7 @@ alice>      !count-get count            (nothing: cooldown)
 ";
 
 const RIGHT: &str = "\
-#shop   random: 3
+#shop   seed: 3
 alice>      !count
 bot>        @alice count is 1
 // The second call of a chatter.
@@ -194,8 +194,8 @@ fn a_wrong_transcript_prints_itself_corrected_and_is_written_only_where_that_is_
     let folder = folder_with(WRONG);
     let finished = play_in(folder.path(), &[]);
     let expected = format!(
-        "WRONG   chats/first.txt:5\nthis is what happens:\n\n{RIGHT}\n1 of 1 transcripts are wrong; --update writes what \
-         happens\n"
+        "WRONG   chats/first.txt:5\nthis is what happens:\n\n{RIGHT}\n1 of 1 transcripts are wrong; --update writes down \
+         what happens\n"
     );
     assert_eq!((finished.code, finished.output.as_str()), (Some(1), expected.as_str()), "{}", finished.errors);
     assert_eq!(fs::read_to_string(folder.path().join("chats/first.txt")).unwrap(), WRONG);
@@ -212,12 +212,17 @@ fn a_wrong_transcript_prints_itself_corrected_and_is_written_only_where_that_is_
 #[test]
 fn a_transcript_that_makes_no_sense_is_named_with_its_line() {
     for (transcript, expected) in [
-        ("alice> !count\n", "chats/first.txt: the first line names the channel, such as #shop\n"),
-        ("#shop\nking alice> !count\n", "chats/first.txt: line 2: before the name stand only sub, vip, mod"),
-        ("#shop   set: sides=20\nalice> !count\n", "chats/first.txt: counter has no settings, and so no sides\n"),
+        ("alice> !count\n", "the first line names the channel, such as #shop\n"),
+        ("#shop\nking alice> !count\n", "line 2: before the name stand only sub, vip, mod"),
+        ("#shop   set: sides=20\nalice> !count\n", "counter has no settings, and so no sides\n"),
+        ("#shop\n", "nobody says anything in it\n"),
+        ("#shop   random: 3\nalice> !cuont\n", "1 of the numbers of `random` are left: no call draws them\n"),
     ] {
-        let finished = play_in(folder_with(transcript).path(), &[]);
-        assert_eq!((finished.code, finished.output.as_str()), (Some(1), ""));
-        assert!(finished.errors.starts_with(&format!("twitchy: {expected}")), "{}", finished.errors);
+        let folder = folder_with(transcript);
+        fs::write(folder.path().join("chats/second.txt"), "#shop\nalice> !cuont (nothing)\n").unwrap();
+        let finished = play_in(folder.path(), &[]);
+        assert_eq!((finished.code, finished.errors.as_str()), (Some(1), ""));
+        let (first, rest) = (format!("WRONG   chats/first.txt: {expected}"), "ok      chats/second.txt\n");
+        assert!(finished.output.starts_with(&first) && finished.output.contains(rest), "{}", finished.output);
     }
 }

@@ -17,15 +17,19 @@ pub(super) fn pay(
     let decimals = world.currency.1;
     let units = parse_units(amount, decimals).filter(|units| *units > 0).ok_or(PaymentError::InvalidAmount)?;
     let accounts = &mut world.kept.accounts;
-    if from != Holder::Mint {
-        let left = accounts.get(&from).copied().unwrap_or_default() - units;
-        if left < 0 {
-            return Err(PaymentError::NotEnough);
-        }
-        accounts.insert(from, left);
+    let left = accounts.get(&from).copied().unwrap_or_default() - units;
+    if from != Holder::Mint && left < 0 {
+        return Err(PaymentError::NotEnough);
     }
     let held = accounts.get(&to).copied().unwrap_or_default();
-    accounts.insert(to, held.checked_add(units).ok_or(PaymentError::InvalidAmount)?);
+    // Before anything is written: a refused payment moves nothing. Whoever pays themselves has what they had.
+    let held = held.checked_add(units).ok_or(PaymentError::InvalidAmount)?;
+    if from != to {
+        if from != Holder::Mint {
+            accounts.insert(from, left);
+        }
+        accounts.insert(to, held);
+    }
     Ok(show_units(accounts.get(told).copied().unwrap_or_default(), decimals))
 }
 

@@ -1,8 +1,9 @@
 //! `twitchy module build`: builds the crate in a folder into its component.
 
 use std::env;
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs::{self, File, Permissions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -33,8 +34,8 @@ Examples:
   twitchy module build
   twitchy module build games/dice --out dice.wasm
 
-The component is in cargo's target folder. cargo, rustc and the like get no variable of twitchy and no credential of the
-environment, because dependencies run code while they are built.";
+The component is in the project's own target folder. cargo and rustc start with PATH, the proxy, the locale and the like alone:
+no other variable of the environment, because dependencies run code while they are built.";
 
 impl Build {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
@@ -69,11 +70,19 @@ async fn judge(component: &Path) -> anyhow::Result<Arc<Manifest>> {
 }
 
 /// # Errors
-/// If there is a file that is no WebAssembly: a slip of the fingers must not cost a source file.
+/// If there is anything but a WebAssembly file: a slip of the fingers must not cost a source file, a link or a device.
 fn check_replaceable(file: &Path) -> anyhow::Result<()> {
+    let found = match fs::symlink_metadata(file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        found => found.with_context(|| format!("cannot write {}", file.display()))?,
+    };
+    if !found.is_file() {
+        bail!("{} is no ordinary file, and is not overwritten: name another one", file.display());
+    }
     let mut begin = Vec::new();
     let read = File::open(file).and_then(|file| file.take(4).read_to_end(&mut begin));
-    if read.is_ok() && !begin.is_empty() && begin != b"\0asm" {
+    read.with_context(|| format!("cannot read {}, and so does not overwrite it", file.display()))?;
+    if !begin.is_empty() && begin != b"\0asm" {
         bail!("{} is no WebAssembly, and is not overwritten: name another file", file.display());
     }
     Ok(())
@@ -109,8 +118,12 @@ pub(in crate::cli) fn build(folder: &Path, progress: Progress) -> anyhow::Result
 
 /// Writes a file that appears with all its bytes at once: a watcher never reads half a component.
 fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let mut part = path.to_owned();
-    part.as_mut_os_string().push(".part");
-    let written = fs::write(&part, bytes).and_then(|()| fs::rename(&part, path));
-    written.with_context(|| format!("cannot write {}", path.display()))
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let write = || {
+        // Beside it under a name of its own, and deleted after a failure.
+        let mut part = tempfile::Builder::new().permissions(Permissions::from_mode(0o644)).tempfile_in(folder)?;
+        part.write_all(bytes)?;
+        part.persist(path).map_err(|error| error.error)
+    };
+    write().map(drop).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -24,7 +24,7 @@ const MOST_FRAMES: usize = 5;
 /// The chat, then changes, host calls, log lines and what the call used of its limits.
 pub(super) fn describe(performance: &Performance, said: &Said, stage: &Stage) -> String {
     let Performance { heard, report, observed, lines, took } = performance;
-    let mut shown = format!("{}\n", show_line(said.name.as_str(), &said.text));
+    let mut shown = format!("{}\n", show_line(said.name.as_str(), &text(&said.text)));
     shown += &describe_heard(heard, report.as_ref(), stage);
     let Some(report) = report else { return shown };
     shown.push('\n');
@@ -75,7 +75,7 @@ fn list_host_calls(observed: &Observed) -> impl Iterator<Item = String> {
 }
 
 /// A line of the module's log; for a trap, the reason and the author's own frames of the stack.
-fn show_logged(line: &Line) -> Vec<String> {
+pub(super) fn show_logged(line: &Line) -> Vec<String> {
     if line.level != LineLevel::Trap {
         return vec![cut(format!("{}: {}", line.level.as_str(), line.text))];
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use anyhow::{Context, bail};
+use tokio::task::spawn_blocking;
 
 use super::blocking::block_on;
 use super::performance::describe;
@@ -24,7 +25,7 @@ Examples:
   twitchy module run dice.wasm '!roll 2d6' --as 'mod carol' --set sides=20
   twitchy module run '!roll' --watch
 
-Exit code: 0 where the module answered, 1 where it broke or nothing was called, 2 where the line makes no sense.";
+Exit code: 0 where the module answered, 1 where it broke, was not built or was not called, 2 where the line makes no sense.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, allow_missing_positional = true)]
@@ -76,7 +77,13 @@ fn balance(text: &str) -> Result<(Login, Amount), String> {
 
 impl Run {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let said = parse_message(&self.speaker, &self.message)?;
+        let said = match parse_message(&self.speaker, &self.message) {
+            Ok(said) => said,
+            Err(error) => {
+                output::report(format_args!("twitchy: {error:#}"));
+                return Ok(ExitCode::from(2));
+            }
+        };
         if !self.message.contains(' ') && Path::new(&self.message).exists() {
             bail!("{0} is a file: say the message too, as in twitchy module run {0} '!roll'", self.message);
         }
@@ -90,19 +97,23 @@ impl Run {
     async fn perform_again_and_again(&self, source: &Source, said: &Said) -> anyhow::Result<ExitCode> {
         let (mut signals, mut watch) = (Signals::listen()?, source.watch());
         loop {
-            if let Err(error) = self.perform(source, said).await {
-                output::report(format_args!("twitchy: {error:#}"));
-            }
-            output::report("waiting for a change; Ctrl-C ends it");
+            let performed_and_changed = async {
+                if let Err(error) = self.perform(source, said).await {
+                    output::report(format_args!("twitchy: {error:#}"));
+                }
+                output::report("waiting for a change; Ctrl-C ends it");
+                watch.changed().await;
+            };
             tokio::select! {
-                () = watch.changed() => {}
+                () = performed_and_changed => {}
                 signal = signals.next() => return Ok(signal.exit_code()),
             }
         }
     }
 
     async fn perform(&self, source: &Source, said: &Said) -> anyhow::Result<ExitCode> {
-        let component = source.load()?;
+        let source = source.clone();
+        let component = spawn_blocking(move || source.load()).await??;
         let size = if self.large { SizeClass::Large } else { SizeClass::Small };
         let web = if self.web { Web::Real } else { Web::Rehearsed };
         let seed = match self.seed {

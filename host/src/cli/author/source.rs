@@ -1,8 +1,9 @@
 //! What an author names on the command line: a component, or the crate that it is built from.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::Context;
 use twitchy_build::project::Project;
@@ -13,6 +14,11 @@ use crate::cli::output;
 
 /// How often files are looked at. An author does not notice a tenth of a second.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// What a crate is built from, by and large. Not `Cargo.lock`: the build itself may write it.
+const WATCHED: [&str; 4] = ["Cargo.toml", "build.rs", "src", "twitchy-sdk"];
+/// Most files that are looked at. A link or a mistake may lead to a folder without end.
+const MOST_FILES: usize = 10_000;
 
 /// Where a module comes from.
 #[derive(Clone, Debug)]
@@ -51,7 +57,7 @@ impl Source {
     pub(in crate::cli) fn watch(&self) -> Watch {
         let paths = match self {
             Source::Component(file) => vec![file.clone()],
-            Source::Crate(folder) => ["Cargo.toml", "Cargo.lock", "src"].map(|name| folder.join(name)).into(),
+            Source::Crate(folder) => WATCHED.map(|name| folder.join(name)).into(),
         };
         let seen = look(&paths);
         Watch { paths, seen }
@@ -65,8 +71,8 @@ pub(in crate::cli) struct Watch {
     seen: Vec<Seen>,
 }
 
-/// A file, and what changes when it is written.
-type Seen = (PathBuf, Option<SystemTime>, u64);
+/// A file, and what changes when it is written or replaced: the time of its last change and its length.
+type Seen = (PathBuf, i64, i64, u64);
 
 impl Watch {
     /// Returns once a file was added, written or removed, and all have then been left alone for a moment: an editor or a
@@ -94,16 +100,20 @@ impl Watch {
     }
 }
 
-/// The files at and below the paths, in their order. A file that cannot be read is skipped: it may be half way through
-/// its replacement.
+/// The files at and below the paths, in their order. A link below them is not followed, because it may lead in a circle. A
+/// file that cannot be read is skipped: it may be half way through its replacement.
 fn look(paths: &[PathBuf]) -> Vec<Seen> {
     let mut seen = Vec::new();
     let mut waiting: Vec<PathBuf> = paths.to_vec();
     while let Some(path) = waiting.pop() {
-        let Ok(found) = fs::metadata(&path) else { continue };
+        let is_named = paths.contains(&path);
+        let Ok(found) = (if is_named { fs::metadata(&path) } else { fs::symlink_metadata(&path) }) else { continue };
         match found.is_dir() {
             true => waiting.extend(fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path())),
-            false => seen.push((path, found.modified().ok(), found.len())),
+            false => seen.push((path, found.ctime(), found.ctime_nsec(), found.len())),
+        }
+        if seen.len() + waiting.len() > MOST_FILES {
+            break;
         }
     }
     seen.sort();
@@ -126,6 +136,10 @@ mod tests {
         fs::write(source.join("deep/more.rs"), "").unwrap();
         watch.changed().await;
         fs::remove_file(source.join("lib.rs")).unwrap();
+        watch.changed().await;
+        for name in ["one", "other"] {
+            std::os::unix::fs::symlink(folder.path(), source.join(name)).unwrap();
+        }
         watch.changed().await;
         fs::write(folder.path().join("README.md"), "not built").unwrap();
         let waited = tokio::time::timeout(Duration::from_secs(60), watch.changed()).await;

@@ -1,6 +1,7 @@
 //! Rehearses a module: the real sandbox and dispatch, in one channel of a host without Twitch.
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +12,6 @@ use secrecy::SecretString;
 
 use super::cures::{as_line, describe_cure};
 use super::scene::Scene;
-use crate::app::data_dir::database_path;
 use crate::app::modules::{add_bundled, swap_configured};
 use crate::balances::provider::{BalanceProvider, FindBalanceError, Found, Pending, Standing};
 use crate::bench::clock::ManualClock;
@@ -44,6 +44,8 @@ use crate::vault::SecretId;
 /// The bot account in every channel.
 const BOT: &str = "twitchy";
 const BOT_ID: AccountId = AccountId(1000);
+/// An empty file that marks the folder of a kept host.
+const MARK: &str = "rehearsal";
 /// More lines than a call may log.
 const MOST_LINES: usize = 1000;
 
@@ -145,6 +147,11 @@ impl Stage {
     /// Bytes of memory that a call of the module may have.
     pub(super) fn memory_limit(&self) -> usize {
         InstanceLimits::of(self.manifest.size).memory_bytes
+    }
+
+    /// Random numbers of the scene that no call has drawn yet.
+    pub(super) fn count_undrawn(&self) -> usize {
+        self.rehearsal.count_undrawn()
     }
 
     pub(super) fn advance(&self, span: Duration) {
@@ -292,13 +299,14 @@ impl Stage {
     }
 }
 
-/// Makes the folder of a kept host. A folder of other files is refused, because the host's would be lost among them.
+/// Makes the folder of a kept host. A folder of other files is refused, above all the data folder of a real host.
 fn prepare_folder(folder: &Path) -> anyhow::Result<()> {
     let holds_files = folder.read_dir().is_ok_and(|mut entries| entries.next().is_some());
-    if holds_files && !database_path(folder).exists() {
+    if holds_files && !folder.join(MARK).exists() {
         bail!("{} holds other files, and no state of a rehearsal: name a folder of its own", folder.display());
     }
-    create_private_folder(folder).with_context(|| format!("cannot make the folder {}", folder.display()))
+    create_private_folder(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    fs::write(folder.join(MARK), "").with_context(|| format!("cannot write to {}", folder.display()))
 }
 
 /// A component's refusal with its code and cure.

@@ -7,9 +7,11 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 
 use super::blocking::block_on;
+use super::performance::show_logged;
 use super::scene::{Scene, describe_keys};
 use super::source::Source;
 use super::stage::{Stage, Web};
+use crate::cli::module::report;
 use crate::cli::output;
 use crate::config::text::read_text;
 use crate::domain::manifest::SizeClass;
@@ -68,13 +70,17 @@ impl Test {
         for file in &files {
             let text = read_text(file).with_context(|| format!("cannot read {}", file.display()))?;
             let verdict = block_on(play(&text, &component, self.size()));
-            match verdict.with_context(|| file.display().to_string())? {
-                Verdict::Right => output::print(format!("ok      {}\n", file.display()))?,
-                Verdict::Wrong { corrected, .. } if self.update => {
+            match verdict {
+                Ok(Verdict::Right) => output::print(format!("ok      {}\n", file.display()))?,
+                Err(error) => {
+                    wrong += 1;
+                    output::print(format!("WRONG   {}: {}\n", file.display(), shown(&format!("{error:#}"))))?
+                }
+                Ok(Verdict::Wrong { corrected, .. }) if self.update => {
                     fs::write(file, corrected).with_context(|| format!("cannot write {}", file.display()))?;
                     output::print(format!("updated {}\n", file.display()))?
                 }
-                Verdict::Wrong { corrected, why } => {
+                Ok(Verdict::Wrong { corrected, why }) => {
                     wrong += 1;
                     output::print(describe(file, &text, &corrected, &why))?
                 }
@@ -82,7 +88,7 @@ impl Test {
         }
         output::print(match wrong {
             0 => format!("{} of {} transcripts are right\n", files.len(), files.len()),
-            wrong => format!("{wrong} of {} transcripts are wrong; --update writes what happens\n", files.len()),
+            wrong => format!("{wrong} of {} transcripts are wrong; --update writes down what happens\n", files.len()),
         })?;
         Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
@@ -103,6 +109,7 @@ impl Test {
             list_below(&path, &mut files)?;
         }
         files.sort();
+        files.dedup();
         match files.is_empty() {
             true => bail!(
                 "there is no transcript: write one to {FOLDER}/chat.{ENDING}; `twitchy module test --help` shows how"
@@ -112,7 +119,8 @@ impl Test {
     }
 }
 
-/// Adds the file, or the transcripts in the folder and its subfolders. A folder that is missing holds none.
+/// Adds the file, or the transcripts in the folder and its subfolders. A folder that is missing holds none. A link to a folder
+/// in a folder is not followed, because it may lead in a circle.
 fn list_below(path: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     if !path.is_dir() {
         files.extend((path.exists() || path.extension().is_some()).then(|| path.to_owned()));
@@ -120,7 +128,8 @@ fn list_below(path: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     }
     for entry in fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))? {
         let below = entry?.path();
-        if below.is_dir() || below.extension().is_some_and(|ending| ending == ENDING) {
+        let is_transcript = below.is_file() && below.extension().is_some_and(|ending| ending == ENDING);
+        if is_transcript || below.is_dir() && !below.is_symlink() {
             list_below(&below, files)?;
         }
     }
@@ -138,7 +147,7 @@ async fn play(text: &str, component: &[u8], size: SizeClass) -> anyhow::Result<V
             Step::Said(said) => {
                 let performance = stage.hear(said).await;
                 let broke = performance.lines.iter().filter(|line| line.level >= LineLevel::Error);
-                why.extend(broke.map(|line| format!("{}: {}", line.level.as_str(), line.text)));
+                why.extend(broke.flat_map(show_logged));
                 performance.heard
             }
             Step::Pause(span) => {
@@ -148,7 +157,11 @@ async fn play(text: &str, component: &[u8], size: SizeClass) -> anyhow::Result<V
             Step::Channel(_) | Step::Nothing => Heard::Nothing(None),
         });
     }
+    let undrawn = stage.count_undrawn();
     stage.close().await?;
+    if undrawn > 0 {
+        bail!("{undrawn} of the numbers of `random` are left: no call draws them");
+    }
     Ok(match transcript.corrected(&heard) {
         None => Verdict::Right,
         Some(corrected) => Verdict::Wrong { corrected, why },
@@ -162,6 +175,9 @@ fn find_header(transcript: &Transcript) -> anyhow::Result<&ChannelHeader> {
         _ => None,
     });
     let steps = || transcript.turns.iter().map(|turn| &turn.step).find(|step| !matches!(step, Step::Nothing));
+    if !transcript.turns.iter().any(|turn| matches!(turn.step, Step::Said(_))) {
+        bail!("nobody says anything in it");
+    }
     match (headers.next(), headers.next()) {
         (Some(header), None) if matches!(steps(), Some(Step::Channel(_))) => Ok(header),
         (_, Some(second)) => bail!("#{}: a transcript plays in one channel", second.login),
@@ -169,11 +185,16 @@ fn find_header(transcript: &Transcript) -> anyhow::Result<&ChannelHeader> {
     }
 }
 
-/// The corrected transcript, with a mark before each line that differs from the file, and what the module logged.
+/// The corrected transcript with the first line that differs from the file, and the errors that the module logged.
 fn describe(file: &Path, text: &str, corrected: &str, why: &[String]) -> String {
     let first = text.lines().zip(corrected.lines()).position(|(before, after)| before != after);
     let line = first.unwrap_or_else(|| text.lines().count().min(corrected.lines().count())) + 1;
     let logged: String = why.iter().map(|line| format!("  {line}\n")).collect();
     let logged = if logged.is_empty() { logged } else { format!("the module logged\n{logged}") };
-    format!("WRONG   {0}:{line}\n{logged}this is what happens:\n\n{corrected}\n", file.display())
+    format!("WRONG   {}:{line}\n{logged}this is what happens:\n\n{}\n", file.display(), shown(corrected))
+}
+
+/// Each line without control characters: a transcript may be a stranger's.
+fn shown(lines: &str) -> String {
+    lines.split('\n').map(report::text).collect::<Vec<_>>().join("\n")
 }

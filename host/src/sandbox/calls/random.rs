@@ -10,8 +10,11 @@ use crate::sandbox::bindings::twitchy::command::random::Host;
 impl Host for Run {
     fn number(&mut self, below: u64) -> wasmtime::Result<u64> {
         let run = self.enter(Capability::Random, "number")?;
-        let drawn = run.world().rehearsal.as_ref().and_then(|rehearsal| rehearsal.next_number(below));
-        let number = drawn.or_else(|| run.random().number(below));
+        let rehearsed = match &run.world().rehearsal {
+            Some(rehearsal) => rehearsal.next_number(below)?,
+            None => None,
+        };
+        let number = rehearsed.or_else(|| run.random().number(below));
         Ok(number.ok_or_else(|| EndRun::Guest("asked for a random number below 0".to_owned()))?)
     }
 }
