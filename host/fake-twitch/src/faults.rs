@@ -1,5 +1,6 @@
-//! Waits for connections, and simulates failures of connections.
+//! Waits for connections and requests, and simulates failures of connections.
 
+use crate::id::requests::Endpoint;
 use crate::irc::line::Line;
 use crate::server::FakeTwitch;
 use crate::state::State;
@@ -27,6 +28,11 @@ impl FakeTwitch {
     /// Resolves when this many connections are logged in.
     pub async fn until_connected(&self, count: usize) {
         self.until(|state| state.irc.ids().len() == count).await;
+    }
+
+    /// Resolves when an endpoint of id.twitch.tv has had this many requests, which may be without an answer yet.
+    pub async fn until_requested(&self, endpoint: Endpoint, count: usize) {
+        self.until(|state| state.id.count(endpoint) >= count).await;
     }
 
     async fn until(&self, holds: impl Fn(&State) -> bool) {

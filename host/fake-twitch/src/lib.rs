@@ -36,13 +36,14 @@
 //!
 //! Each rule is enforced as Twitch documents it, and as strictly as possible where Twitch does not. Each breach is
 //! recorded as a [`Violation`], even if Twitch would not report it. Not here: whispers, USERNOTICE (push one with
-//! [`FakeTwitch::raw`]), TLS, and the scopes of tokens.
+//! [`FakeTwitch::raw`]), TLS, and Helix.
 //!
-//! `world` is Twitch without any protocol: accounts, channels, limits, and the rules for messages. Each protocol has a
-//! folder: `irc` is chat. The feature `server` adds IRC over WebSocket, and the program `fake-twitch`, which serves
+//! `world` is Twitch without any protocol: accounts, channels, limits, the rules for messages, and tokens. Each protocol
+//! has a folder: `irc` is chat, `id` is id.twitch.tv, where applications get tokens ([`FakeTwitch::listen_id`]). The feature `server` adds IRC over WebSocket, and the program `fake-twitch`, which serves
 //! both on chosen ports for any bot.
 
 mod faults;
+mod id;
 mod irc;
 mod messages;
 mod server;
@@ -50,12 +51,16 @@ mod setup;
 mod state;
 mod world;
 
+pub use id::requests::{Endpoint, Fault};
+pub use id::setup::IssuedToken;
 pub use messages::Say;
 pub use server::{FakeTwitch, Settings};
+pub use world::application::Application;
 pub use world::channel::RoomChange;
 pub use world::chatter::Role;
 pub use world::event::SharedFrom;
 pub use world::observed::{DeliveredMessage, Kind, Violation};
 pub use world::refusal::Refusal;
 pub use world::rules::Rule;
+pub use world::secret::Secret;
 pub use world::{FindChannelError, Policy};

@@ -11,6 +11,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::id::connection::run_connection;
+use crate::id::requests::Requests;
 use crate::irc::session::run_session;
 use crate::irc::sessions::Sessions;
 use crate::state::State;
@@ -28,7 +30,7 @@ const DEFAULT_BASE: Duration = Duration::from_secs(1_767_225_600);
 /// only if the test adds them.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Determines the message ids.
+    /// Determines the message ids, and the tokens that are issued.
     pub seed: u64,
     /// Wall-clock time of the server's start, for `tmi-sent-ts`. Tokio's elapsed time is added.
     pub base_time: SystemTime,
@@ -68,7 +70,7 @@ impl FakeTwitch {
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
         let world = World::new(Clock::new(settings.base_time, settings.seed), settings.policy);
-        let state = State { world, irc: Sessions::default() };
+        let state = State { world, irc: Sessions::default(), id: Requests::default() };
         let shared = Shared { state: Mutex::new(state), changed: Notify::new() };
         Self { shared: Arc::new(shared), tasks: Arc::default() }
     }
@@ -95,6 +97,23 @@ impl FakeTwitch {
         self.serve(address, crate::irc::websocket::run_websocket_session).await
     }
 
+    /// Serves id.twitch.tv over HTTP without TLS at a free port of the loopback interface, and returns the address. Its
+    /// endpoints have Twitch's paths, such as `/oauth2/token`.
+    ///
+    /// # Errors
+    /// If no port is available.
+    pub async fn listen_id(&self) -> io::Result<SocketAddr> {
+        self.listen_id_at((Ipv4Addr::LOCALHOST, 0).into()).await
+    }
+
+    /// Like [`listen_id`](Self::listen_id), at `address`.
+    ///
+    /// # Errors
+    /// If the port is taken, or is not allowed to this process.
+    pub async fn listen_id_at(&self, address: SocketAddr) -> io::Result<SocketAddr> {
+        self.serve(address, run_connection).await
+    }
+
     async fn serve<F>(
         &self,
         address: SocketAddr,
@@ -113,10 +132,23 @@ impl FakeTwitch {
     /// Opens a connection in memory, for tests with a paused clock. Must be called within a runtime.
     #[must_use]
     pub fn connect(&self) -> DuplexStream {
+        self.open(run_session)
+    }
+
+    /// Like [`connect`](Self::connect), for HTTP with id.twitch.tv.
+    #[must_use]
+    pub fn connect_id(&self) -> DuplexStream {
+        self.open(run_connection)
+    }
+
+    fn open<F>(&self, run: impl FnOnce(Arc<Shared>, DuplexStream) -> F) -> DuplexStream
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let (theirs, ours) = tokio::io::duplex(PIPE);
         let mut tasks = self.tasks();
         while tasks.try_join_next().is_some() {}
-        tasks.spawn(run_session(self.shared.clone(), ours));
+        tasks.spawn(run(self.shared.clone(), ours));
         theirs
     }
 

@@ -18,7 +18,7 @@ impl FakeTwitch {
         let mut state = self.shared.lock();
         let small = login.to_ascii_lowercase();
         state.world.add_chatter(&small, id, login);
-        state.world.access_tokens.insert(small, access_token.to_owned());
+        state.world.access_tokens.insert(small, access_token.into());
     }
 
     /// Adds a chatter with a chosen id.

@@ -1,5 +1,6 @@
-//! The server's state behind one lock: the world, and each protocol's connections.
+//! The server's state behind one lock: the world, and what each protocol keeps.
 
+use crate::id::requests::Requests;
 use crate::irc::Irc;
 use crate::irc::sessions::Sessions;
 use crate::world::World;
@@ -8,6 +9,7 @@ use crate::world::World;
 pub(crate) struct State {
     pub(crate) world: World,
     pub(crate) irc: Sessions,
+    pub(crate) id: Requests,
 }
 
 impl State {

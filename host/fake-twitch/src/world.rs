@@ -3,8 +3,10 @@
 //! Protocols query the world, and report to their clients the events from [`World::take_events`]. Not here: connections,
 //! and every wire format.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
+pub(crate) mod application;
+pub(crate) mod authority;
 pub(crate) mod channel;
 pub(crate) mod chatter;
 pub(crate) mod clock;
@@ -12,15 +14,19 @@ pub(crate) mod event;
 pub(crate) mod observed;
 pub(crate) mod refusal;
 pub(crate) mod rules;
+pub(crate) mod scope;
+pub(crate) mod secret;
 pub(crate) mod sending;
 pub(crate) mod text;
 
+use authority::Authority;
 use channel::Channel;
 use chatter::{Chatter, stable_number};
 use clock::Clock;
 use event::{Event, EventKind};
 use observed::Log;
 use rules::AccountRecord;
+use secret::Secret;
 
 /// Most chatters, and most channels, that clients can create by naming them; tests and scripts may add more.
 const MADE_BY_CLIENTS: usize = 10_000;
@@ -48,17 +54,18 @@ impl Default for Policy {
     }
 }
 
-/// All chatters and channels, by login, and the accounts' use of limits.
+/// All chatters and channels, by login, the accounts' use of limits, and who may act as whom.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) policy: Policy,
     pub(crate) log: Log,
     chatters: HashMap<String, Chatter>,
-    /// The ids in `chatters`.
-    ids: HashSet<String>,
-    /// The accounts' tokens, by login.
-    pub(crate) access_tokens: HashMap<String, String>,
+    /// The logins of `chatters`, by id.
+    logins: HashMap<String, String>,
+    /// The tokens that a test gave to accounts, by login. Those that applications asked for are with `authority`.
+    pub(crate) access_tokens: HashMap<String, Secret>,
+    pub(crate) authority: Authority,
     channels: HashMap<String, Channel>,
     records: HashMap<String, AccountRecord>,
     /// Events that are not yet reported to clients.
@@ -76,8 +83,9 @@ impl World {
             policy,
             log: Log::default(),
             chatters: HashMap::new(),
-            ids: HashSet::new(),
+            logins: HashMap::new(),
             access_tokens: HashMap::new(),
+            authority: Authority::default(),
             channels: HashMap::new(),
             records: HashMap::new(),
             events: Vec::new(),
@@ -117,16 +125,16 @@ impl World {
     pub(crate) fn add_chatter(&mut self, login: &str, id: &str, display_name: &str) -> Chatter {
         let chatter = Chatter::new(login, id, display_name);
         if let Some(replaced) = self.chatters.insert(login.to_owned(), chatter.clone()) {
-            self.ids.remove(&replaced.id);
+            self.logins.remove(&replaced.id);
         }
-        self.ids.insert(id.to_owned());
+        self.logins.insert(id.to_owned(), login.to_owned());
         chatter
     }
 
     /// An id that depends only on the login (unless two collide), so that every run has the same ids.
     fn unused_id(&self, login: &str) -> String {
         let mut id = 100_000_000 + stable_number(login) % 900_000_000;
-        while self.ids.contains(&id.to_string()) {
+        while self.logins.contains_key(&id.to_string()) {
             id += 1;
         }
         id.to_string()
@@ -136,9 +144,22 @@ impl World {
         self.chatters.get(login)
     }
 
-    /// The login of the token's account. If a test gave several accounts the same token, the nick decides.
+    /// The login that belongs to a user's id now. `None` if the login was given to another user.
+    pub(crate) fn find_login(&self, user_id: &str) -> Option<&str> {
+        self.logins.get(user_id).map(String::as_str)
+    }
+
+    /// Logins in alphabetical order, `count` at most.
+    pub(crate) fn list_logins(&self, count: usize) -> Vec<String> {
+        let mut logins: Vec<&String> = self.chatters.keys().collect();
+        logins.sort_unstable();
+        logins.into_iter().take(count).cloned().collect()
+    }
+
+    /// The login of the account that a test gave the token. If several have the same token, the nick decides.
     pub(crate) fn find_token_owner(&self, access_token: &str, nick: &str) -> Option<String> {
-        let owners = || self.access_tokens.iter().filter(|(_, held)| *held == access_token).map(|(login, _)| login);
+        let owners =
+            || self.access_tokens.iter().filter(|(_, held)| held.expose() == access_token).map(|(login, _)| login);
         owners().find(|login| *login == nick).or_else(|| owners().min()).cloned()
     }
 

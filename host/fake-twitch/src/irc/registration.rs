@@ -5,7 +5,10 @@ use tokio::time::Instant;
 use crate::irc::Irc;
 use crate::irc::line::{ClientLine, Line, Tags};
 use crate::irc::sessions::{Identity, SessionId};
+use crate::world::authority::Access;
 use crate::world::rules::{self, Rule};
+use crate::world::scope::{CHAT_EDIT, CHAT_READ};
+use crate::world::secret::Secret;
 
 const OFFERED: &str = "twitch.tv/commands twitch.tv/membership twitch.tv/tags";
 
@@ -51,19 +54,24 @@ impl Irc<'_> {
         let word = line.params.first().copied().unwrap_or_default();
         let Some(session) = self.sessions.find_mut(id) else { return };
         if line.command == "PASS" {
-            session.pass = Some(word.to_owned());
+            session.pass = Some(word.into());
             return;
         }
         let login = word.to_ascii_lowercase();
         let pass = session.pass.take();
-        let identity = match pass.as_deref() {
+        let identity = match pass.as_ref().map(Secret::expose) {
             // Twitch ignores the PASS of an anonymous client; each client library sends another one.
-            _ if is_anonymous(&login) => Ok(Identity::Anonymous(login)),
+            _ if is_anonymous(&login) => Ok((Identity::Anonymous(login), true)),
             None => Err("Improperly formatted auth"),
             Some(pass) => self.check_pass(&login, pass, now),
         };
         match identity {
-            Ok(identity) => self.welcome(id, &identity),
+            Ok((identity, may_send)) => {
+                if let Some(session) = self.sessions.find_mut(id) {
+                    session.is_read_only = !may_send;
+                }
+                self.welcome(id, &identity);
+            }
             Err(text) => {
                 self.send(id, &Line::new(format!(":tmi.twitch.tv NOTICE * :{text}")));
                 self.sessions.close(id);
@@ -74,14 +82,18 @@ impl Irc<'_> {
     /// Returns the token's owner: Twitch ignores the NICK (seen by authors of bots: TwitchLib/TwitchLib#1121,
     /// museun/twitchchat#115). A log-in with an unknown token counts against the account of the NICK.
     ///
-    /// The error is the text of the refusal. Twitch does not document the answer to the 21st login in 10 s; authors of
+    /// The boolean is whether the token's scopes allow sending. The error is the text of the refusal. Twitch does not document the answer to the 21st login in 10 s; authors of
     /// clients have seen "Error logging in".
-    fn check_pass(&mut self, nick: &str, pass: &str, now: Instant) -> Result<Identity, &'static str> {
+    fn check_pass(&mut self, nick: &str, pass: &str, now: Instant) -> Result<(Identity, bool), &'static str> {
         let access_token = pass.strip_prefix("oauth:").ok_or("Improperly formatted auth")?;
-        let owner = self.world.find_token_owner(access_token, nick);
+        let (owner, may_send) = match self.world.authority.find_access(access_token) {
+            Some(access) => (self.find_chat_owner(access, now), access.grant.has_scope(CHAT_EDIT)),
+            None => (self.world.find_token_owner(access_token, nick), true),
+        };
+        let is_issued = self.world.authority.find_access(access_token).is_some();
         let login = owner.clone().unwrap_or_else(|| nick.to_owned());
-        let is_anybody_let_in = self.world.policy.takes_any_account && self.world.open_account(&login);
-        if !is_anybody_let_in && !self.world.access_tokens.contains_key(&login) {
+        let is_anybody_let_in = !is_issued && self.world.policy.takes_any_account && self.world.open_account(&login);
+        if !is_anybody_let_in && owner.is_none() && !self.world.access_tokens.contains_key(&login) {
             return Err("Login authentication failed");
         }
         if self.world.policy.has_limits
@@ -93,7 +105,14 @@ impl Irc<'_> {
         if owner.is_none() && !is_anybody_let_in {
             return Err("Login authentication failed");
         }
-        Ok(Identity::Account(login))
+        Ok((Identity::Account(login), may_send))
+    }
+
+    /// The login of the user who an issued token lets into chat.
+    fn find_chat_owner(&self, access: &Access, now: Instant) -> Option<String> {
+        let is_let_in = access.is_valid(now) && access.grant.has_scope(CHAT_READ);
+        let user_id = access.grant.user_id.as_deref().filter(|_| is_let_in)?;
+        self.world.find_login(user_id).map(str::to_owned)
     }
 
     fn welcome(&mut self, id: SessionId, identity: &Identity) {

@@ -5,6 +5,7 @@ use tokio::time::Instant;
 use crate::irc::Irc;
 use crate::irc::line::ClientLine;
 use crate::irc::sessions::{Identity, SessionId};
+use crate::world::rules::Rule;
 use crate::world::sending::Draft;
 
 impl Irc<'_> {
@@ -13,6 +14,11 @@ impl Irc<'_> {
         let Some(Identity::Account(login)) = self.sessions.find(id).map(|session| session.identity.clone()) else {
             return;
         };
+        if self.sessions.find(id).is_some_and(|session| session.is_read_only) {
+            // Twitch documents the scope, but no answer to a message without it.
+            self.note_violation(id, Rule::MissingScope, now);
+            return;
+        }
         let [target, text, ..] = line.params.as_slice() else { return };
         let channel = target.strip_prefix('#').unwrap_or_default().to_ascii_lowercase();
         let nonce = line.find_tag("client-nonce").map(|nonce| ("client-nonce".to_owned(), nonce.to_owned()));

@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::irc::line::Capabilities;
 use crate::world::ConnectionId;
+use crate::world::secret::Secret;
 
 /// Unread lines after which a connection is closed. Twitch closes slow readers too, but publishes no number.
 const OUTGOING_LINES: usize = 16_384;
@@ -46,8 +47,10 @@ pub(crate) struct Session {
     /// Dropped with the session, which tells the connection's task to end.
     _alive: oneshot::Sender<()>,
     pub(crate) capabilities: Capabilities,
-    pub(crate) pass: Option<String>,
+    pub(crate) pass: Option<Secret>,
     pub(crate) identity: Identity,
+    /// The token lacks the scope for sending.
+    pub(crate) is_read_only: bool,
     /// Logins of channels.
     pub(crate) joined: BTreeSet<String>,
     /// The connection is half-open: the server sends nothing, but the socket stays.
@@ -87,6 +90,7 @@ impl Sessions {
             capabilities: Capabilities::default(),
             pass: None,
             identity: Identity::NotLoggedIn,
+            is_read_only: false,
             joined: BTreeSet::new(),
             is_half_open: false,
             is_closing: false,

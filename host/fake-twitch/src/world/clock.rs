@@ -1,8 +1,12 @@
-//! Timestamps and message ids, made from a base and a seed so that every run has the same.
+//! Timestamps, message ids and secrets, made from a base and a seed so that every run has the same.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
+
+use super::secret::Secret;
+
+const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 
 #[derive(Debug)]
 pub(crate) struct Clock {
@@ -11,12 +15,13 @@ pub(crate) struct Clock {
     base_ms: u128,
     seed: u64,
     ids: u64,
+    secrets: u64,
 }
 
 impl Clock {
     pub(crate) fn new(base: SystemTime, seed: u64) -> Self {
         let base_ms = base.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        Self { started_at: Instant::now(), base_ms, seed, ids: 0 }
+        Self { started_at: Instant::now(), base_ms, seed, ids: 0, secrets: 0 }
     }
 
     /// The `tmi-sent-ts` of `now`.
@@ -36,6 +41,17 @@ impl Clock {
             0x8000 | (low >> 48) & 0x3fff,
             low & 0xffff_ffff_ffff
         )
+    }
+
+    /// A new token or code. No secret at all to somebody who knows the seed, which is what a test wants.
+    pub(crate) fn next_secret(&mut self, length: usize) -> Secret {
+        self.secrets += 1;
+        let mut state = mix(self.seed) ^ self.secrets;
+        let letters = (0..length).map(|_| {
+            state = mix(state);
+            char::from(LETTERS[(state % 36) as usize])
+        });
+        letters.collect::<String>().into()
     }
 }
 
@@ -64,6 +80,18 @@ mod tests {
         assert_ne!(first, second);
         assert_eq!(first.split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
         assert_eq!(first.as_bytes()[14], b'4');
+    }
+
+    #[test]
+    fn secrets_are_the_same_in_every_run_and_leave_the_ids_alone() {
+        let (mut clock, mut other) = (Clock::new(UNIX_EPOCH, 1), Clock::new(UNIX_EPOCH, 1));
+        let (first, second) = (clock.next_secret(30), clock.next_secret(30));
+        assert_eq!(first, other.next_secret(30));
+        assert_ne!(first, second);
+        assert_ne!(first, Clock::new(UNIX_EPOCH, 2).next_secret(30));
+        assert_eq!(first.expose().len(), 30);
+        assert_eq!(format!("{first:?}"), "[redacted]");
+        assert_eq!(clock.next_id(), Clock::new(UNIX_EPOCH, 1).next_id());
     }
 
     #[test]

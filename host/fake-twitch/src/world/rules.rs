@@ -48,6 +48,8 @@ pub enum Rule {
     ForbiddenBytes,
     /// A leading `/` or `.` that is not `/me`: Twitch drops the first word or refuses the message.
     LeadingCommand,
+    /// A message with a token that lacks the scope `chat:edit`; it is dropped.
+    MissingScope,
     /// A line of more than 8 KiB; the connection is closed.
     LineTooLong,
     /// A connection that does not read its lines; it is closed.
@@ -75,6 +77,7 @@ impl fmt::Display for Rule {
             Self::OverLength => "a message of more than 500 characters; its end was cut off",
             Self::ForbiddenBytes => "a line with a carriage return, a control character or bytes that are not UTF-8",
             Self::LeadingCommand => "a message that begins with / or . and is no /me; its first word was taken away",
+            Self::MissingScope => "a message with a token that lacks the scope chat:edit; it was dropped",
             Self::LineTooLong => "a line of more than 8 KiB; the connection was closed",
             Self::SlowReader => "a connection that does not read what it is sent; it was closed",
             Self::UnansweredPing => "a PING without an answer for 10 s; the connection was closed",
