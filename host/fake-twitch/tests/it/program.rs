@@ -8,7 +8,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
@@ -24,6 +24,7 @@ struct Program {
     told: Lines<BufReader<ChildStderr>>,
     tcp: SocketAddr,
     websocket: SocketAddr,
+    id: SocketAddr,
 }
 
 impl Program {
@@ -36,8 +37,9 @@ impl Program {
         };
         let tcp = read("IRC over TCP ");
         let websocket = read("IRC over WebSocket  ws://");
+        let id = read("id.twitch.tv        http://");
         let told = BufReader::new(child.stderr.take().unwrap()).lines();
-        Program { child, told, tcp, websocket }
+        Program { child, told, tcp, websocket, id }
     }
 
     /// The next line on standard error.
@@ -62,7 +64,7 @@ impl Drop for Program {
 
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fake-twitch"));
-    command.args(["--port", "0", "--ws-port", "0"]).args(arguments).stdin(Stdio::null());
+    command.args(["--port", "0", "--ws-port", "0", "--id-port", "0"]).args(arguments).stdin(Stdio::null());
     command
 }
 
@@ -243,13 +245,57 @@ async fn accounts_channels_and_roles_are_set_by_options() {
     assert!(standing.contains("badges=moderator/1;") && standing.contains("mod=1;"), "{standing}");
 }
 
+/// Sends a form, and returns the whole answer.
+async fn send_form(program: &Program, path: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(program.id).await.unwrap();
+    let length = body.len();
+    let request =
+        format!("POST {path} HTTP/1.1\r\nhost: id\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    answer
+}
+
+/// What follows `start` in `text`, up to the character `end`.
+fn cut<'a>(text: &'a str, start: &str, end: char) -> &'a str {
+    let (_, rest) = text.split_once(start).unwrap_or_else(|| panic!("no {start} in {text}"));
+    rest.split(end).next().unwrap()
+}
+
+#[tokio::test]
+async fn an_application_logs_somebody_in_and_the_token_is_valid_in_chat() {
+    let program = Program::start(&["--app", "mine=secret", "--redirect-uri", "http://localhost/back"]);
+    let request = "response_type=code&client_id=mine&redirect_uri=http://localhost/back&scope=chat:read&login=alice";
+    let answer = send_form(&program, "/oauth2/authorize", &format!("{request}&choice=approve")).await;
+    let code = cut(&answer, "location: http://localhost/back?code=", '&');
+    let request = "grant_type=authorization_code&client_id=mine&client_secret=secret&code=";
+    let body = format!("{request}{code}&redirect_uri=http://localhost/back");
+    let answer = send_form(&program, "/oauth2/token", &body).await;
+    assert_eq!(cut(&answer, "\"expires_in\":", ','), "14400");
+    let token = cut(&answer, "\"access_token\":\"", '"');
+    // The token says who it is, where a made-up one would be for anybody.
+    let mut client = TcpClient::connect(&program).await;
+    client.send(&format!("PASS oauth:{token}\r\nNICK bob")).await;
+    assert_eq!(client.find("").await.unwrap(), ":tmi.twitch.tv 001 alice :Welcome, GLHF!");
+    let answer = send_form(&program, "/oauth2/revoke", &format!("client_id=mine&token={token}")).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    let mut client = TcpClient::connect(&program).await;
+    client.send(&format!("PASS oauth:{token}\r\nNICK alice")).await;
+    assert_eq!(client.find("").await.unwrap(), ":tmi.twitch.tv NOTICE * :Login authentication failed");
+}
+
 #[test]
 fn a_port_that_is_taken_is_told_with_the_option_to_change_it() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    for (option, other) in [("--port", "--ws-port"), ("--ws-port", "--port")] {
+    for option in ["--port", "--ws-port", "--id-port"] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fake-twitch"));
-        let output = command.args([option, &address.port().to_string(), other, "0"]).output().unwrap();
+        for free in ["--port", "--ws-port", "--id-port"] {
+            let port = if free == option { address.port() } else { 0 };
+            command.args([free, &port.to_string()]);
+        }
+        let output = command.output().unwrap();
         let told = String::from_utf8(output.stderr).unwrap();
         let expected = format!(
             "fake-twitch: {address} is taken by another program: choose another port with {option}, where 0 takes any \

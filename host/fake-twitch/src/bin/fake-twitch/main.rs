@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
 use fake_twitch::{FakeTwitch, FindChannelError, Policy, Settings};
@@ -46,7 +46,9 @@ async fn serve(options: &Options) -> Result<(), String> {
     let websocket = SocketAddr::new(options.host, options.ws_port);
     let listening = twitch.listen_websocket_at(websocket).await;
     let websocket = listening.map_err(|error| explain(&error, websocket, "--ws-port"))?;
-    announce(tcp, websocket).map_err(|error| format!("cannot say where it listens: {error}"))?;
+    let id = SocketAddr::new(options.host, options.id_port);
+    let id = twitch.listen_id_at(id).await.map_err(|error| explain(&error, id, "--id-port"))?;
+    announce(tcp, websocket, id).map_err(|error| format!("cannot say where it listens: {error}"))?;
     // On its own thread: writing blocks when the reader of standard error stalls, and clients must still be served.
     let report = report::run(messages, violations, options.quiet);
     let runtime = Handle::current();
@@ -67,14 +69,19 @@ fn set_up(twitch: &FakeTwitch, options: &Options) -> Result<(), FindChannelError
         }
         twitch.add_role(channel, login, role)?;
     }
+    for application in options.list_applications() {
+        twitch.add_application(application);
+    }
+    twitch.set_token_lifetime(Duration::from_secs(options.token_lifetime.into()));
     Ok(())
 }
 
 /// Prints the addresses on standard output, so that a caller that chose port 0 can read the actual ports.
-fn announce(tcp: SocketAddr, websocket: SocketAddr) -> io::Result<()> {
+fn announce(tcp: SocketAddr, websocket: SocketAddr, id: SocketAddr) -> io::Result<()> {
     let mut output = io::stdout().lock();
     writeln!(output, "IRC over TCP        {tcp}")?;
     writeln!(output, "IRC over WebSocket  ws://{websocket}")?;
+    writeln!(output, "id.twitch.tv        http://{id}")?;
     output.flush()
 }
 

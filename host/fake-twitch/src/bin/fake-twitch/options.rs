@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use clap::Parser;
-use fake_twitch::Role;
+use fake_twitch::{Application, Role};
 
 const LONGEST_LOGIN: usize = 25;
 
@@ -12,12 +12,17 @@ Point your bot at the addresses that are printed, without TLS, in place of irc.c
 wss://irc-ws.chat.twitch.tv. It logs in with its login and any token (PASS oauth:anything), and other people are other
 clients: any IRC program that logs in as somebody else and joins the same channel.
 
+Applications get tokens at the third address, in place of https://id.twitch.tv: /oauth2/authorize, /oauth2/token and the
+others. The page there asks who to be.
+
 Examples:
   fake-twitch                                    any login, any token, any channel
   fake-twitch --mod shop:mybot --vip shop:vera   who is what in #shop; shop itself is its broadcaster
   fake-twitch --account mybot=secret             only mybot logs in, with oauth:secret
   fake-twitch --channel shop --channel cafe      no other channel exists
-  fake-twitch --port 0 --ws-port 0               any free ports, printed on standard output";
+  fake-twitch --app mine=secret --redirect-uri http://localhost:8080/back
+                                                 an application that logs people in
+  fake-twitch --port 0 --ws-port 0 --id-port 0   any free ports, printed on standard output";
 
 /// Twitch in a box: a chat server with Twitch's rules and limits, to test any bot against.
 ///
@@ -56,9 +61,41 @@ pub(crate) struct Options {
     /// A subscriber of a channel.
     #[arg(long = "sub", value_name = "CHANNEL:LOGIN", value_parser = parse_pair, help_heading = "Chat")]
     subscribers: Vec<(String, String)>,
+
+    /// The port for id.twitch.tv over HTTP.
+    #[arg(long, value_name = "PORT", default_value_t = 6669, help_heading = "Tokens")]
+    pub(crate) id_port: u16,
+    /// An application and its secret, or a public application without one.
+    #[arg(
+        long = "app",
+        value_name = "CLIENT_ID[=SECRET]",
+        value_parser = parse_application,
+        default_value = "fake-client=fake-secret",
+        help_heading = "Tokens"
+    )]
+    applications: Vec<Application>,
+    /// An address that applications may send people back to.
+    #[arg(
+        long = "redirect-uri",
+        value_name = "ADDRESS",
+        default_value = "http://localhost:3000",
+        help_heading = "Tokens"
+    )]
+    redirect_uris: Vec<String>,
+    /// How long the access token of an account is valid.
+    #[arg(long = "token-lifetime", value_name = "SECONDS", default_value_t = 14_400, help_heading = "Tokens")]
+    pub(crate) token_lifetime: u32,
 }
 
 impl Options {
+    pub(crate) fn list_applications(&self) -> impl Iterator<Item = Application> {
+        let complete = |application: &Application| Application {
+            redirect_uris: self.redirect_uris.clone(),
+            ..application.clone()
+        };
+        self.applications.iter().map(complete)
+    }
+
     /// Yields channel, login and role.
     pub(crate) fn list_roles(&self) -> impl Iterator<Item = (&str, &str, Role)> {
         let named =
@@ -76,6 +113,16 @@ fn parse_account(text: &str) -> Result<(String, String), String> {
         return Err("the token is empty".to_owned());
     }
     Ok((parse_login(login)?, token.to_owned()))
+}
+
+fn parse_application(text: &str) -> Result<Application, String> {
+    let (client_id, secret) = text.split_once('=').map_or((text, None), |(id, secret)| (id, Some(secret)));
+    match secret {
+        _ if client_id.is_empty() => Err("the client id is empty".to_owned()),
+        Some("") => Err("the secret is empty: a public application has no =".to_owned()),
+        Some(secret) => Ok(Application::confidential(client_id, secret, &[])),
+        None => Ok(Application::public(client_id)),
+    }
 }
 
 fn parse_channel(text: &str) -> Result<String, String> {
@@ -120,10 +167,29 @@ mod tests {
     }
 
     #[test]
+    fn applications_share_the_addresses_and_have_a_default() {
+        let line = "fake-twitch --app mine=a=b --app device --redirect-uri http://a/ --redirect-uri http://b/";
+        let options = Options::try_parse_from(line.split(' ')).unwrap();
+        let read = |options: &Options| -> Vec<(String, Option<String>, usize)> {
+            let describe = |it: Application| {
+                (it.client_id, it.client_secret.map(|secret| secret.expose().to_owned()), it.redirect_uris.len())
+            };
+            options.list_applications().map(describe).collect()
+        };
+        let expected = [("mine".to_owned(), Some("a=b".to_owned()), 2), ("device".to_owned(), None, 2)];
+        assert_eq!(read(&options), expected);
+        assert!(!format!("{options:?}").contains("a=b"), "{options:?}");
+        let usual = Options::try_parse_from(["fake-twitch"]).unwrap();
+        assert_eq!(read(&usual), [("fake-client".to_owned(), Some("fake-secret".to_owned()), 1)]);
+    }
+
+    #[test]
     fn what_is_wrong_with_a_value_is_said() {
         for (value, wrong) in [
             ("--account=mybot", "expected LOGIN=TOKEN"),
             ("--account=mybot=", "the token is empty"),
+            ("--app==secret", "the client id is empty"),
+            ("--app=mine=", "the secret is empty"),
             ("--mod=shop", "expected CHANNEL:LOGIN"),
             ("--mod=shop:my-bot", "\"my-bot\" is no login"),
             ("--channel=", "\"\" is no login"),
