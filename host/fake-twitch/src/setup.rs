@@ -55,6 +55,15 @@ impl FakeTwitch {
         }
     }
 
+    /// Renames a chatter, whose id and tokens stay. If the login has a channel, a new one with the same id and without
+    /// roles, modes and members replaces it. As at Twitch, clients are not notified.
+    pub fn rename(&self, login: &str, new_login: &str) {
+        let mut state = self.shared.lock();
+        let (login, new_login) = (login.to_ascii_lowercase(), new_login.to_ascii_lowercase());
+        state.world.rename_chatter(&login, &new_login);
+        state.irc.remove_members(&login);
+    }
+
     /// Replaces the chatter's roles in the channel.
     ///
     /// # Errors

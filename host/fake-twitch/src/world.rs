@@ -10,7 +10,9 @@ pub(crate) mod authority;
 pub(crate) mod channel;
 pub(crate) mod chatter;
 pub(crate) mod clock;
+pub(crate) mod devices;
 pub(crate) mod event;
+pub(crate) mod grant;
 pub(crate) mod observed;
 pub(crate) mod refusal;
 pub(crate) mod rules;
@@ -79,13 +81,13 @@ pub(crate) type ConnectionId = u64;
 impl World {
     pub(crate) fn new(clock: Clock, policy: Policy) -> Self {
         Self {
+            authority: Authority::new(clock.seed()),
             clock,
             policy,
             log: Log::default(),
             chatters: HashMap::new(),
             logins: HashMap::new(),
             access_tokens: HashMap::new(),
-            authority: Authority::default(),
             channels: HashMap::new(),
             records: HashMap::new(),
             events: Vec::new(),
@@ -129,6 +131,18 @@ impl World {
         }
         self.logins.insert(id.to_owned(), login.to_owned());
         chatter
+    }
+
+    /// Gives the chatter another login, with the same id and the same token. Does nothing if nobody has the login.
+    pub(crate) fn rename_chatter(&mut self, login: &str, new_login: &str) {
+        let Some(chatter) = self.chatters.remove(login) else { return };
+        if let Some(token) = self.access_tokens.remove(login) {
+            self.access_tokens.insert(new_login.to_owned(), token);
+        }
+        if self.channels.remove(login).is_some() {
+            self.add_channel(new_login, &chatter.id);
+        }
+        self.add_chatter(new_login, &chatter.id, new_login);
     }
 
     /// An id that depends only on the login (unless two collide), so that every run has the same ids.

@@ -18,7 +18,7 @@ use super::refusal::{
 use crate::server::Shared;
 use crate::world::World;
 use crate::world::application::Application;
-use crate::world::authority::Grant;
+use crate::world::grant::Grant;
 use crate::world::scope::parse_scopes;
 
 /// A request that may be shown to a person.
@@ -78,7 +78,7 @@ pub(super) async fn answer(State(shared): State<Arc<Shared>>, body: Bytes) -> Re
     };
     let client_id = asked.application.client_id.clone();
     let grant = Grant { client_id, user_id: Some(user_id), scopes: asked.scopes.clone() };
-    let code = world.authority.add_code(&mut world.clock, grant, &asked.redirect_uri, Instant::now());
+    let code = world.authority.add_code(grant, &asked.redirect_uri, Instant::now());
     let code = code.map_err(Refusal::from)?;
     Ok(redirect(asked.write_address(&[("code", code.expose()), ("scope", &asked.scopes.join(" "))])))
 }

@@ -15,11 +15,9 @@ use super::form::Form;
 use super::page::{self, Choice, Question};
 use super::refusal::{INVALID_CLIENT, MISSING_CLIENT_ID, Refusal};
 use crate::server::Shared;
-use crate::world::authority::{Consent, DEVICE_LIFETIME};
+use crate::world::authority::Authority;
+use crate::world::devices::{Consent, DEVICE_INTERVAL, DEVICE_LIFETIME};
 use crate::world::scope::parse_scopes;
-
-/// Seconds between two attempts of a device to exchange its code.
-const INTERVAL: u64 = 5;
 
 pub(super) async fn answer(
     State(shared): State<Arc<Shared>>,
@@ -32,13 +30,14 @@ pub(super) async fn answer(
     world.authority.find_application(client_id).ok_or(INVALID_CLIENT)?;
     let scopes = parse_scopes(form.find("scopes").unwrap_or_default());
     let scopes = scopes.map_err(|unknown| Refusal::invalid_scope(&unknown))?;
-    let (device_code, user_code) = world.authority.add_device(&mut world.clock, client_id, scopes, Instant::now())?;
+    let Authority { devices, secrets, .. } = &mut world.authority;
+    let (device_code, user_code) = devices.add(secrets, client_id, scopes, Instant::now())?;
     // The address by which this client reached the server.
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
     Ok(Json(json!({
         "device_code": device_code.expose(),
         "expires_in": DEVICE_LIFETIME.as_secs(),
-        "interval": INTERVAL,
+        "interval": DEVICE_INTERVAL.as_secs(),
         "user_code": user_code.expose(),
         "verification_uri": format!("http://{host}/activate?device-code={}", user_code.expose()),
     })))
@@ -48,7 +47,7 @@ pub(super) async fn answer(
 pub(super) async fn show_activation(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Response {
     let (state, form) = (shared.lock(), Form::parse(query.unwrap_or_default().as_bytes()));
     let user_code = form.find("device-code").unwrap_or_default();
-    let Some(device) = state.world.authority.find_device(user_code, Instant::now()) else {
+    let Some(device) = state.world.authority.devices.find(user_code, Instant::now()) else {
         return page::ask_code(&state.world, user_code);
     };
     let application = state.world.authority.find_application(&device.client_id);
@@ -70,7 +69,7 @@ pub(super) async fn activate(State(shared): State<Arc<Shared>>, body: Bytes) -> 
         Err(refusal) => return refusal.into_response(),
     };
     let user_code = form.find("device-code").unwrap_or_default();
-    if state.world.authority.answer_device(user_code, consent, Instant::now()) {
+    if state.world.authority.devices.answer(user_code, consent, Instant::now()) {
         return page::show_text(StatusCode::OK, "Done: you can go back to your device.");
     }
     page::show_text(StatusCode::BAD_REQUEST, "No device waits for this code.")

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::world::authority::Full;
+use crate::world::grant::Full;
 
 /// An answer such as `{"status":400,"message":"invalid client"}`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,9 @@ use tokio::time::Instant;
 use super::requests::{Endpoint, Fault};
 use crate::server::FakeTwitch;
 use crate::world::application::Application;
-use crate::world::authority::{Access, Consent, Grant};
+use crate::world::authority::Access;
+use crate::world::devices::Consent;
+use crate::world::grant::Grant;
 use crate::world::secret::Secret;
 
 /// An access token that an application got.
@@ -42,7 +44,7 @@ impl FakeTwitch {
         let mut scopes: Vec<String> = scopes.iter().map(|&scope| scope.to_owned()).collect();
         scopes.sort_unstable();
         let grant = Grant { client_id: client_id.to_owned(), user_id, scopes };
-        let issued = world.authority.issue(&mut world.clock, grant.clone(), now).expect("a test needs fewer tokens");
+        let issued = world.authority.issue(grant.clone(), now).expect("a test needs fewer tokens");
         IssuedToken {
             access_token: issued.access_token,
             refresh_token: issued.refresh_token,
@@ -71,7 +73,7 @@ impl FakeTwitch {
     /// Every token and every code that was issued so far, valid or not, for a search for leaks.
     #[must_use]
     pub fn issued_secrets(&self) -> Vec<Secret> {
-        self.shared.lock().world.authority.issued.clone()
+        self.shared.lock().world.authority.secrets.issued.clone()
     }
 
     /// Sets the lifetime of the users' access tokens that are issued from now on; 4 hours at first.
@@ -110,7 +112,7 @@ impl FakeTwitch {
     }
 
     fn answer_device(&self, user_code: &str, consent: Consent) -> bool {
-        self.shared.lock().world.authority.answer_device(user_code, consent, Instant::now())
+        self.shared.lock().world.authority.devices.answer(user_code, consent, Instant::now())
     }
 
     /// How many requests an endpoint has had, with those that were made to fail.

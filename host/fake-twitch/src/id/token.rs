@@ -17,7 +17,10 @@ use super::refusal::{
 use crate::server::Shared;
 use crate::world::World;
 use crate::world::application::Application;
-use crate::world::authority::{Full, Grant, Issued, RedeemDeviceError};
+use crate::world::authority::Issued;
+use crate::world::devices::RedeemDeviceError;
+use crate::world::grant::Grant;
+use crate::world::rules::Rule;
 use crate::world::scope::parse_scopes;
 
 pub(super) async fn answer(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Json<Value>, Refusal> {
@@ -57,7 +60,7 @@ fn exchange(world: &mut World, form: &Form, now: Instant) -> Result<Issued, Refu
             let scopes = parse_scopes(form.find("scope").unwrap_or_default());
             let scopes = scopes.map_err(|unknown| Refusal::invalid_scope(&unknown))?;
             let grant = Grant { client_id: application.client_id, user_id: None, scopes };
-            Ok(world.authority.issue(&mut world.clock, grant, now)?)
+            Ok(world.authority.issue(grant, now)?)
         }
         "urn:ietf:params:oauth:grant-type:device_code" => exchange_device_code(world, &application, form, now),
         _ => Err(INVALID_GRANT_TYPE),
@@ -78,12 +81,12 @@ fn exchange_code(world: &mut World, application: &Application, form: &Form, now:
         return Err(REDIRECT_MISMATCH);
     }
     let redeemed = world.authority.redeem_code(code, &application.client_id, redirect_uri, now);
-    Ok(world.authority.issue(&mut world.clock, redeemed.ok_or(INVALID_CODE)?, now)?)
+    Ok(world.authority.issue(redeemed.ok_or(INVALID_CODE)?, now)?)
 }
 
 fn refresh(world: &mut World, application: &Application, form: &Form, now: Instant) -> Result<Issued, Refusal> {
     let refresh_token = form.require("refresh_token", MISSING_REFRESH_TOKEN)?;
-    let refreshed = world.authority.refresh(&mut world.clock, refresh_token, &application.client_id, now);
+    let refreshed = world.authority.refresh(refresh_token, &application.client_id, now);
     Ok(refreshed.ok_or(INVALID_REFRESH_TOKEN)??)
 }
 
@@ -94,10 +97,14 @@ fn exchange_device_code(
     now: Instant,
 ) -> Result<Issued, Refusal> {
     let device_code = form.require("device_code", MISSING_DEVICE_CODE)?;
-    let redeemed = world.authority.redeem_device(&mut world.clock, device_code, &application.client_id, now);
-    redeemed.map_err(|error| match error {
+    if !world.authority.devices.note_poll(device_code, now) {
+        // Twitch documents the interval, but no answer to a device that ignores it.
+        world.log.note_violation(Rule::Polling, &application.client_id, now);
+    }
+    let redeemed = world.authority.devices.redeem(device_code, &application.client_id, now);
+    let grant = redeemed.map_err(|error| match error {
         RedeemDeviceError::Pending => AUTHORIZATION_PENDING,
         RedeemDeviceError::Invalid => INVALID_DEVICE_CODE,
-        RedeemDeviceError::Full => Full.into(),
-    })
+    })?;
+    Ok(world.authority.issue(grant, now)?)
 }

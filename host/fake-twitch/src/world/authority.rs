@@ -10,12 +10,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::application::Application;
-use super::clock::Clock;
-use super::secret::Secret;
+use super::devices::Devices;
+use super::grant::{Full, Grant, MOST};
+use super::secret::{Secret, SecretSource};
 
 /// The longest that a person may take from consent to the exchange of the code; Twitch publishes no number.
 const CODE_LIFETIME: Duration = Duration::from_secs(10 * 60);
-pub(crate) const DEVICE_LIFETIME: Duration = Duration::from_secs(30 * 60);
 /// About what Twitch answers as `expires_in` of a user's token.
 const USER_TOKEN_LIFETIME: Duration = Duration::from_secs(4 * 60 * 60);
 const APP_TOKEN_LIFETIME: Duration = Duration::from_secs(60 * 24 * 60 * 60);
@@ -23,22 +23,6 @@ const APP_TOKEN_LIFETIME: Duration = Duration::from_secs(60 * 24 * 60 * 60);
 const REFRESH_TOKEN_IDLE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// Valid access tokens of one refresh token; one more ends the oldest.
 const ACCESS_TOKENS_PER_REFRESH_TOKEN: usize = 50;
-/// Most codes, and most tokens of a kind, at a time.
-const MOST: usize = 100_000;
-
-/// The right of an application to act for a user within scopes, or for itself if there is no user.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Grant {
-    pub(crate) client_id: String,
-    pub(crate) user_id: Option<String>,
-    pub(crate) scopes: Vec<String>,
-}
-
-impl Grant {
-    pub(crate) fn has_scope(&self, scope: &str) -> bool {
-        self.scopes.iter().any(|granted| granted == scope)
-    }
-}
 
 /// An access token's data.
 #[derive(Debug, Clone)]
@@ -82,25 +66,6 @@ struct Code {
     expires_at: Instant,
 }
 
-/// A device's request for consent.
-#[derive(Debug)]
-pub(crate) struct Device {
-    pub(crate) client_id: String,
-    pub(crate) scopes: Vec<String>,
-    pub(crate) user_code: Secret,
-    answer: Consent,
-    expires_at: Instant,
-}
-
-/// A person's answer to a request for consent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Consent {
-    Pending,
-    /// The id of the user who approved.
-    Given(String),
-    Denied,
-}
-
 /// The tokens of an answer to an application.
 #[derive(Debug, Clone)]
 pub(crate) struct Issued {
@@ -110,49 +75,33 @@ pub(crate) struct Issued {
     pub(crate) scopes: Vec<String>,
 }
 
-/// There are too many tokens or codes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Full;
-
-/// Why a device code cannot be exchanged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RedeemDeviceError {
-    Pending,
-    Invalid,
-    Full,
-}
-
 #[derive(Debug)]
 pub(crate) struct Authority {
     /// By client id.
     applications: BTreeMap<String, Application>,
     codes: HashMap<Secret, Code>,
-    /// By device code.
-    devices: HashMap<Secret, Device>,
+    pub(crate) devices: Devices,
     access_tokens: HashMap<Secret, Access>,
     refresh_tokens: HashMap<Secret, Refresh>,
     pub(crate) user_token_lifetime: Duration,
-    /// Everything secret that was ever issued, for tests that search for leaks; the first [`MOST`].
-    pub(crate) issued: Vec<Secret>,
+    pub(crate) secrets: SecretSource,
     numbers: u64,
 }
 
-impl Default for Authority {
-    fn default() -> Self {
+impl Authority {
+    pub(crate) fn new(seed: u64) -> Self {
         Self {
             applications: BTreeMap::new(),
             codes: HashMap::new(),
-            devices: HashMap::new(),
+            devices: Devices::default(),
             access_tokens: HashMap::new(),
             refresh_tokens: HashMap::new(),
             user_token_lifetime: USER_TOKEN_LIFETIME,
-            issued: Vec::new(),
+            secrets: SecretSource::new(seed),
             numbers: 0,
         }
     }
-}
 
-impl Authority {
     pub(crate) fn add_application(&mut self, application: Application) {
         self.applications.insert(application.client_id.clone(), application);
     }
@@ -166,18 +115,12 @@ impl Authority {
     }
 
     /// Returns the code for a consent that will be exchanged with `redirect_uri`.
-    pub(crate) fn add_code(
-        &mut self,
-        clock: &mut Clock,
-        grant: Grant,
-        redirect_uri: &str,
-        now: Instant,
-    ) -> Result<Secret, Full> {
+    pub(crate) fn add_code(&mut self, grant: Grant, redirect_uri: &str, now: Instant) -> Result<Secret, Full> {
         self.codes.retain(|_, code| now < code.expires_at);
         if self.codes.len() >= MOST {
             return Err(Full);
         }
-        let secret = self.note(clock.next_secret(30));
+        let secret = self.secrets.issue(30);
         let code = Code { grant, redirect_uri: redirect_uri.to_owned(), expires_at: now + CODE_LIFETIME };
         self.codes.insert(secret.clone(), code);
         Ok(secret)
@@ -196,77 +139,19 @@ impl Authority {
         is_right.then_some(code.grant)
     }
 
-    /// Returns the device code and the code for the person.
-    pub(crate) fn add_device(
-        &mut self,
-        clock: &mut Clock,
-        client_id: &str,
-        scopes: Vec<String>,
-        now: Instant,
-    ) -> Result<(Secret, Secret), Full> {
-        self.devices.retain(|_, device| now < device.expires_at);
-        if self.devices.len() >= MOST {
-            return Err(Full);
-        }
-        let device_code = self.note(clock.next_secret(40));
-        let user_code: Secret = clock.next_secret(8).expose().to_ascii_uppercase().into();
-        let user_code = self.note(user_code);
-        let device = Device {
-            client_id: client_id.to_owned(),
-            scopes,
-            user_code: user_code.clone(),
-            answer: Consent::Pending,
-            expires_at: now + DEVICE_LIFETIME,
-        };
-        self.devices.insert(device_code.clone(), device);
-        Ok((device_code, user_code))
-    }
-
-    /// The request that waits for this code of a person.
-    pub(crate) fn find_device(&self, user_code: &str, now: Instant) -> Option<&Device> {
-        self.devices.values().find(|device| device.is_waiting(user_code, now))
-    }
-
-    /// Records a person's answer; returns false if no request waits for the code.
-    pub(crate) fn answer_device(&mut self, user_code: &str, answer: Consent, now: Instant) -> bool {
-        let device = self.devices.values_mut().find(|device| device.is_waiting(user_code, now));
-        device.map(|device| device.answer = answer).is_some()
-    }
-
-    /// Uses up a device code if consent was given.
-    pub(crate) fn redeem_device(
-        &mut self,
-        clock: &mut Clock,
-        device_code: &str,
-        client_id: &str,
-        now: Instant,
-    ) -> Result<Issued, RedeemDeviceError> {
-        let is_right = |device: &&Device| device.client_id == client_id && now < device.expires_at;
-        let device = self.devices.get(device_code).filter(is_right).ok_or(RedeemDeviceError::Invalid)?;
-        let user_id = match &device.answer {
-            Consent::Pending => return Err(RedeemDeviceError::Pending),
-            Consent::Denied => return Err(RedeemDeviceError::Invalid),
-            Consent::Given(user_id) => Some(user_id.clone()),
-        };
-        let grant = Grant { client_id: client_id.to_owned(), user_id, scopes: device.scopes.clone() };
-        self.devices.remove(device_code);
-        self.issue(clock, grant, now).map_err(|Full| RedeemDeviceError::Full)
-    }
-
     /// Issues an access token, and for a user's grant a refresh token.
-    pub(crate) fn issue(&mut self, clock: &mut Clock, grant: Grant, now: Instant) -> Result<Issued, Full> {
+    pub(crate) fn issue(&mut self, grant: Grant, now: Instant) -> Result<Issued, Full> {
         let refresh_token = match grant.user_id {
             None => None,
-            Some(_) => Some(self.add_refresh_token(clock, grant.clone(), now)?),
+            Some(_) => Some(self.add_refresh_token(grant.clone(), now)?),
         };
-        self.add_access_token(clock, grant, refresh_token, now)
+        self.add_access_token(grant, refresh_token, now)
     }
 
     /// Returns `None` for a refresh token that is not valid for this application. A public application's token is
     /// replaced by a new one.
     pub(crate) fn refresh(
         &mut self,
-        clock: &mut Clock,
         refresh_token: &str,
         client_id: &str,
         now: Instant,
@@ -279,10 +164,10 @@ impl Authority {
         let grant = refresh.grant.clone();
         if refresh.one_time_until.is_some() {
             self.refresh_tokens.remove(refresh_token);
-            return Some(self.issue(clock, grant, now));
+            return Some(self.issue(grant, now));
         }
         self.end_oldest(refresh_token, now);
-        Some(self.add_access_token(clock, grant, Some(refresh_token.into()), now))
+        Some(self.add_access_token(grant, Some(refresh_token.into()), now))
     }
 
     /// Makes room for one more access token of a refresh token.
@@ -297,7 +182,7 @@ impl Authority {
         }
     }
 
-    fn add_refresh_token(&mut self, clock: &mut Clock, grant: Grant, now: Instant) -> Result<Secret, Full> {
+    fn add_refresh_token(&mut self, grant: Grant, now: Instant) -> Result<Secret, Full> {
         if self.refresh_tokens.len() >= MOST {
             self.refresh_tokens.retain(|_, refresh| refresh.one_time_until.is_none_or(|until| now < until));
         }
@@ -305,18 +190,12 @@ impl Authority {
             return Err(Full);
         }
         let one_time_until = self.is_public(&grant.client_id).then(|| now + REFRESH_TOKEN_IDLE);
-        let secret = self.note(clock.next_secret(50));
+        let secret = self.secrets.issue(50);
         self.refresh_tokens.insert(secret.clone(), Refresh { grant, one_time_until, access_tokens: VecDeque::new() });
         Ok(secret)
     }
 
-    fn add_access_token(
-        &mut self,
-        clock: &mut Clock,
-        grant: Grant,
-        refresh_token: Option<Secret>,
-        now: Instant,
-    ) -> Result<Issued, Full> {
+    fn add_access_token(&mut self, grant: Grant, refresh_token: Option<Secret>, now: Instant) -> Result<Issued, Full> {
         if self.access_tokens.len() >= MOST {
             self.access_tokens.retain(|_, access| access.is_valid(now));
         }
@@ -324,7 +203,7 @@ impl Authority {
             return Err(Full);
         }
         let expires_in = if grant.user_id.is_some() { self.user_token_lifetime } else { APP_TOKEN_LIFETIME };
-        let access_token = self.note(clock.next_secret(30));
+        let access_token = self.secrets.issue(30);
         self.numbers += 1;
         if let Some(refresh) = refresh_token.as_ref().and_then(|token| self.refresh_tokens.get_mut(token)) {
             refresh.access_tokens.push_back(access_token.clone());
@@ -367,23 +246,8 @@ impl Authority {
     /// Ends every token, and every code that was not exchanged yet, of the grants that match.
     pub(crate) fn revoke_grants(&mut self, matches: impl Fn(&Grant) -> bool) {
         self.codes.retain(|_, code| !matches(&code.grant));
+        self.devices.revoke(&matches);
         self.refresh_tokens.retain(|_, refresh| !matches(&refresh.grant));
         self.access_tokens.values_mut().filter(|access| matches(&access.grant)).for_each(|it| it.is_revoked = true);
-    }
-
-    fn note(&mut self, secret: Secret) -> Secret {
-        if self.issued.len() < MOST {
-            self.issued.push(secret.clone());
-        }
-        secret
-    }
-}
-
-impl Device {
-    /// Codes are compared without regard to case and hyphens, because people type them.
-    fn is_waiting(&self, user_code: &str, now: Instant) -> bool {
-        let typed: String = user_code.chars().filter(char::is_ascii_alphanumeric).collect();
-        let is_same = typed.eq_ignore_ascii_case(self.user_code.expose());
-        is_same && self.answer == Consent::Pending && now < self.expires_at
     }
 }

@@ -1,12 +1,8 @@
-//! Timestamps, message ids and secrets, made from a base and a seed so that every run has the same.
+//! Timestamps and message ids, made from a base and a seed so that every run has the same.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
-
-use super::secret::Secret;
-
-const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 
 #[derive(Debug)]
 pub(crate) struct Clock {
@@ -15,13 +11,16 @@ pub(crate) struct Clock {
     base_ms: u128,
     seed: u64,
     ids: u64,
-    secrets: u64,
 }
 
 impl Clock {
     pub(crate) fn new(base: SystemTime, seed: u64) -> Self {
         let base_ms = base.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        Self { started_at: Instant::now(), base_ms, seed, ids: 0, secrets: 0 }
+        Self { started_at: Instant::now(), base_ms, seed, ids: 0 }
+    }
+
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// The `tmi-sent-ts` of `now`.
@@ -42,21 +41,10 @@ impl Clock {
             low & 0xffff_ffff_ffff
         )
     }
-
-    /// A new token or code. No secret at all to somebody who knows the seed, which is what a test wants.
-    pub(crate) fn next_secret(&mut self, length: usize) -> Secret {
-        self.secrets += 1;
-        let mut state = mix(self.seed) ^ self.secrets;
-        let letters = (0..length).map(|_| {
-            state = mix(state);
-            char::from(LETTERS[(state % 36) as usize])
-        });
-        letters.collect::<String>().into()
-    }
 }
 
 /// The finishing step of SplitMix64: maps neighbouring numbers to unrelated ones.
-fn mix(mut x: u64) -> u64 {
+pub(super) fn mix(mut x: u64) -> u64 {
     x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -80,18 +68,6 @@ mod tests {
         assert_ne!(first, second);
         assert_eq!(first.split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
         assert_eq!(first.as_bytes()[14], b'4');
-    }
-
-    #[test]
-    fn secrets_are_the_same_in_every_run_and_leave_the_ids_alone() {
-        let (mut clock, mut other) = (Clock::new(UNIX_EPOCH, 1), Clock::new(UNIX_EPOCH, 1));
-        let (first, second) = (clock.next_secret(30), clock.next_secret(30));
-        assert_eq!(first, other.next_secret(30));
-        assert_ne!(first, second);
-        assert_ne!(first, Clock::new(UNIX_EPOCH, 2).next_secret(30));
-        assert_eq!(first.expose().len(), 30);
-        assert_eq!(format!("{first:?}"), "[redacted]");
-        assert_eq!(clock.next_id(), Clock::new(UNIX_EPOCH, 1).next_id());
     }
 
     #[test]

@@ -50,6 +50,8 @@ pub enum Rule {
     LeadingCommand,
     /// A message with a token that lacks the scope `chat:edit`; it is dropped.
     MissingScope,
+    /// A device that asks for its token again before the interval has passed. The account is the client id.
+    Polling,
     /// A line of more than 8 KiB; the connection is closed.
     LineTooLong,
     /// A connection that does not read its lines; it is closed.
@@ -78,6 +80,7 @@ impl fmt::Display for Rule {
             Self::ForbiddenBytes => "a line with a carriage return, a control character or bytes that are not UTF-8",
             Self::LeadingCommand => "a message that begins with / or . and is no /me; its first word was taken away",
             Self::MissingScope => "a message with a token that lacks the scope chat:edit; it was dropped",
+            Self::Polling => "a device that asked for its token again within 5 s",
             Self::LineTooLong => "a line of more than 8 KiB; the connection was closed",
             Self::SlowReader => "a connection that does not read what it is sent; it was closed",
             Self::UnansweredPing => "a PING without an answer for 10 s; the connection was closed",

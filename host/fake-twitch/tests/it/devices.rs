@@ -1,8 +1,9 @@
 use std::time::Duration;
 
-use fake_twitch::FakeTwitch;
+use fake_twitch::{FakeTwitch, Rule};
 use tokio::time::advance;
 
+use crate::client::broken;
 use crate::web_client::{Answer, change, get, post, refresh, validate, world_with_applications};
 
 async fn start(twitch: &FakeTwitch) -> Answer {
@@ -73,6 +74,18 @@ async fn a_denied_an_expired_and_a_foreign_device_code_are_invalid() {
     advance(Duration::from_secs(1_800)).await;
     poll(&twitch, &ours.text("device_code"), &[]).await.refused(400, "invalid device code");
     assert!(!twitch.approve_device(&ours.text("user_code"), "bot"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_does_not_wait_for_the_interval_breaks_a_rule() {
+    let twitch = world_with_applications();
+    let started = start(&twitch).await;
+    for (wait, expected) in [(0, 0), (5, 0), (4, 1), (5, 1)] {
+        advance(Duration::from_secs(wait)).await;
+        poll(&twitch, &started.text("device_code"), &[]).await.refused(400, "authorization_pending");
+        assert_eq!(broken(&twitch), vec![Rule::Polling; expected]);
+    }
+    assert_eq!(twitch.violations()[0].account, "device");
 }
 
 #[tokio::test(start_paused = true)]

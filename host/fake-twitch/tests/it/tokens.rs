@@ -172,6 +172,23 @@ async fn a_token_of_a_login_that_was_recycled_is_invalid() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_renamed_account_keeps_its_id_its_tokens_and_its_channel() {
+    let twitch = world_with_applications();
+    let issued = twitch.issue_token("host", "shop", &["chat:read"]).access_token;
+    twitch.rename("Shop", "Store");
+    for token in [issued.expose(), "token-of-shop"] {
+        let validated = validate(&twitch, token).await;
+        assert_eq!((validated.text("login").as_str(), validated.text("user_id").as_str()), ("store", "3"));
+        let mut client = Client::connect(&twitch);
+        let answer = client.ask(&format!("PASS oauth:{token}\r\nNICK shop\r\nJOIN #store")).await;
+        assert_eq!(answer[0], ":tmi.twitch.tv 001 store :Welcome, GLHF!");
+        assert!(twitch.is_joined("store", "store"));
+    }
+    assert!(!twitch.has_channel("shop"));
+    assert_ne!(twitch.user_id("shop"), "3");
+}
+
+#[tokio::test(start_paused = true)]
 async fn revoking_ends_the_token_and_its_refresh_token_and_no_other() {
     let twitch = world_with_applications();
     let (gone, other) = (twitch.issue_token("host", "bot", &[]), twitch.issue_token("host", "bot", &[]));
