@@ -5,8 +5,8 @@
 //! are in `refusal`, with Twitch's status and message. Tokens and codes themselves are in `world/authority`. `setup` is
 //! the part for tests.
 //!
-//! Not here: the implicit grant, OpenID Connect, and a browser's log-in at Twitch. A person chooses who to be on each
-//! page of consent, which is therefore shown with and without `force_verify`.
+//! Not here: the implicit grant, OpenID Connect, and passwords. A person chooses who to be on each page of consent, unless a
+//! test lets browsers stay logged in ([`FakeTwitch::remember_people`](crate::FakeTwitch::remember_people)).
 //!
 //! Twitch documents neither the answer to a missing parameter nor the order of its checks; messages for these are as
 //! authors of clients have seen them. Parameters of a POST count in its body alone, because secrets do not belong into an

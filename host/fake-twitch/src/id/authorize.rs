@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
-use axum::http::StatusCode;
-use axum::http::header::LOCATION;
+use axum::http::header::{COOKIE as COOKIES, LOCATION, SET_COOKIE};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
 
@@ -20,6 +20,9 @@ use crate::world::World;
 use crate::world::application::Application;
 use crate::world::grant::Grant;
 use crate::world::scope::parse_scopes;
+
+/// The cookie with the id of the user who a browser is logged in as.
+const COOKIE: &str = "fake-twitch-user";
 
 /// A request that may be shown to a person.
 struct Asked {
@@ -53,11 +56,19 @@ impl IntoResponse for AuthorizeError {
 
 pub(super) async fn show(
     State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, AuthorizeError> {
     const NAMES: [&str; 6] = ["response_type", "client_id", "redirect_uri", "scope", "state", "force_verify"];
-    let (state, form) = (shared.lock(), Form::parse(query.unwrap_or_default().as_bytes()));
-    let asked = Asked::read(&state.world, &form)?;
+    let (mut state, form) = (shared.lock(), Form::parse(query.unwrap_or_default().as_bytes()));
+    let world = &mut state.world;
+    let asked = Asked::read(world, &form)?;
+    let remembered = find_remembered(world, &headers).map(|user_id| asked.write_grant(user_id));
+    if let Some(grant) = remembered.filter(|_| form.find("force_verify") != Some("true"))
+        && world.authority.has_consent(&grant)
+    {
+        return Ok(redirect(asked.approve(world, grant)?));
+    }
     let fields: Vec<_> = NAMES.iter().filter_map(|&name| Some((name, form.find(name)?))).collect();
     let question = Question {
         action: "/oauth2/authorize",
@@ -65,7 +76,7 @@ pub(super) async fn show(
         scopes: &asked.scopes,
         fields: &fields,
     };
-    Ok(page::ask(&state.world, &question))
+    Ok(page::ask(world, &question))
 }
 
 /// Handles the form of the page: the parameters of the request again, `choice` (`approve` or `deny`) and `login`.
@@ -76,11 +87,20 @@ pub(super) async fn answer(State(shared): State<Arc<Shared>>, body: Bytes) -> Re
     let Choice::Approve(user_id) = Choice::parse(world, &form)? else {
         return Err(asked.refuse("access_denied", "The user denied you access"));
     };
-    let client_id = asked.application.client_id.clone();
-    let grant = Grant { client_id, user_id: Some(user_id), scopes: asked.scopes.clone() };
-    let code = world.authority.add_code(grant, &asked.redirect_uri, Instant::now());
-    let code = code.map_err(Refusal::from)?;
-    Ok(redirect(asked.write_address(&[("code", code.expose()), ("scope", &asked.scopes.join(" "))])))
+    let cookie = format!("{COOKIE}={user_id}; Path=/oauth2/authorize; HttpOnly; SameSite=Lax");
+    let address = asked.approve(world, asked.write_grant(user_id))?;
+    if world.authority.remembers_people {
+        return Ok(([(SET_COOKIE, cookie)], redirect(address)).into_response());
+    }
+    Ok(redirect(address))
+}
+
+/// The id of the user who this browser is logged in as.
+fn find_remembered(world: &World, headers: &HeaderMap) -> Option<String> {
+    let cookies = headers.get_all(COOKIES).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|text| text.split("; ")).filter_map(|pair| pair.split_once('='));
+    let (_, user_id) = pairs.find(|(name, _)| *name == COOKIE).filter(|_| world.authority.remembers_people)?;
+    world.find_login(user_id).map(|_| user_id.to_owned())
 }
 
 impl Asked {
@@ -106,6 +126,17 @@ impl Asked {
             Ok(scopes) => Ok(Self { scopes, ..asked }),
             Err(unknown) => Err(asked.refuse("invalid_scope", Refusal::invalid_scope(&unknown).message())),
         }
+    }
+
+    fn write_grant(&self, user_id: String) -> Grant {
+        let client_id = self.application.client_id.clone();
+        Grant { client_id, user_id: Some(user_id), scopes: self.scopes.clone() }
+    }
+
+    /// Returns the address to send the person back to, with a code.
+    fn approve(&self, world: &mut World, grant: Grant) -> Result<String, AuthorizeError> {
+        let code = world.authority.add_code(grant, &self.redirect_uri, Instant::now()).map_err(Refusal::from)?;
+        Ok(self.write_address(&[("code", code.expose()), ("scope", &self.scopes.join(" "))]))
     }
 
     fn refuse(&self, error: &str, description: &str) -> AuthorizeError {

@@ -81,6 +81,13 @@ impl FakeTwitch {
         self.shared.lock().world.authority.user_token_lifetime = lifetime;
     }
 
+    /// Sets whether a browser stays logged in with a cookie, as Twitch's visitors do: a request without
+    /// `force_verify=true` for scopes that the application has already is then approved without a page. At first, every
+    /// request shows the page, so that a demo can choose who to be each time.
+    pub fn remember_people(&self, remember: bool) {
+        self.shared.lock().world.authority.remembers_people = remember;
+    }
+
     /// Twitch ends an access token and its refresh token. Returns false if it is not valid.
     pub fn revoke_token(&self, access_token: &str) -> bool {
         self.shared.lock().world.authority.revoke(access_token, Instant::now())

@@ -85,6 +85,8 @@ pub(crate) struct Authority {
     refresh_tokens: HashMap<Secret, Refresh>,
     pub(crate) user_token_lifetime: Duration,
     pub(crate) secrets: SecretSource,
+    /// Whether a browser stays logged in, and its consent is not asked for again.
+    pub(crate) remembers_people: bool,
     numbers: u64,
 }
 
@@ -98,6 +100,7 @@ impl Authority {
             refresh_tokens: HashMap::new(),
             user_token_lifetime: USER_TOKEN_LIFETIME,
             secrets: SecretSource::new(seed),
+            remembers_people: false,
             numbers: 0,
         }
     }
@@ -112,6 +115,16 @@ impl Authority {
 
     fn is_public(&self, client_id: &str) -> bool {
         self.find_application(client_id).is_some_and(Application::is_public)
+    }
+
+    /// Whether the user has given the application at least these scopes before, and has not withdrawn them.
+    pub(crate) fn has_consent(&self, wanted: &Grant) -> bool {
+        let is_enough = |given: &Grant| {
+            given.client_id == wanted.client_id
+                && given.user_id == wanted.user_id
+                && wanted.scopes.iter().all(|scope| given.has_scope(scope))
+        };
+        self.refresh_tokens.values().any(|refresh| is_enough(&refresh.grant))
     }
 
     /// Returns the code for a consent that will be exchanged with `redirect_uri`.

@@ -4,7 +4,7 @@ use fake_twitch::{FakeTwitch, Policy, Settings};
 use tokio::time::advance;
 
 use crate::web_client::{
-    Answer, REDIRECT_URI, asking, consent, exchange, get, post, validate, world_with_applications,
+    Answer, REDIRECT_URI, asking, consent, encode, exchange, get, post, try_request, validate, world_with_applications,
 };
 
 #[tokio::test(start_paused = true)]
@@ -121,4 +121,37 @@ async fn where_any_account_may_log_in_a_new_login_becomes_one() {
     assert_eq!(validated.text("user_id"), twitch.user_id("newcomer"));
     let odd = asking(&[("choice", "approve"), ("login", "not a login")]);
     post(&twitch, "/oauth2/authorize", &odd).await.refused(400, "no account has this login");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_browser_that_stays_logged_in_is_asked_again_only_if_the_application_insists_or_wants_more() {
+    let twitch = world_with_applications();
+    let approve = asking(&[("choice", "approve"), ("login", "bot")]);
+    let forgotten = post(&twitch, "/oauth2/authorize", &approve).await;
+    assert!(!forgotten.head.contains("set-cookie"), "{}", forgotten.head);
+    twitch.remember_people(true);
+    let back = post(&twitch, "/oauth2/authorize", &approve).await;
+    let cookie = back.head.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
+    let cookie = format!("cookie: a=b; {}\r\n", cookie.split(';').next().unwrap());
+    let ask = async |changes: &[(&str, &str)], head: &str| {
+        let line = format!("GET /oauth2/authorize?{}", encode(&asking(changes)));
+        try_request(&twitch, &line, head, "").await.unwrap()
+    };
+    assert_eq!(ask(&[], &cookie).await.status, 200, "the code was not exchanged");
+    exchange(&twitch, &back.sent_back("code").unwrap(), &[]).await;
+    let fewer = [("scope", "chat:read")];
+    let tokens = exchange(&twitch, &ask(&fewer, &cookie).await.sent_back("code").unwrap(), &[]).await;
+    let validated = validate(&twitch, &tokens.text("access_token")).await.json();
+    assert_eq!((&validated["login"], &validated["scopes"]), (&"bot".into(), &serde_json::json!(["chat:read"])));
+    for (changes, head) in [
+        ([("force_verify", "true")], cookie.as_str()),
+        ([("scope", "chat:read user:bot")], cookie.as_str()),
+        ([("force_verify", "false")], ""),
+        ([("force_verify", "false")], "cookie: fake-twitch-user=2\r\n"),
+    ] {
+        assert_eq!(ask(&changes, head).await.status, 200, "{changes:?} {head}");
+    }
+    assert_eq!(ask(&[("force_verify", "false")], &cookie).await.status, 302);
+    twitch.disconnect_application("host", "bot");
+    assert_eq!(ask(&[], &cookie).await.status, 200);
 }
