@@ -77,6 +77,17 @@ async fn a_denied_an_expired_and_a_foreign_device_code_are_invalid() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn consent_that_is_withdrawn_before_the_device_asks_again_gives_nothing() {
+    let twitch = world_with_applications();
+    let (ours, theirs) = (start(&twitch).await, start(&twitch).await);
+    assert!(twitch.approve_device(&ours.text("user_code"), "bot"));
+    assert!(twitch.approve_device(&theirs.text("user_code"), "other"));
+    twitch.disconnect_application("device", "bot");
+    poll(&twitch, &ours.text("device_code"), &[]).await.refused(400, "invalid device code");
+    assert_eq!(poll(&twitch, &theirs.text("device_code"), &[]).await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_device_that_does_not_wait_for_the_interval_breaks_a_rule() {
     let twitch = world_with_applications();
     let started = start(&twitch).await;
