@@ -35,7 +35,8 @@ Examples:
   twitchy module build games/dice --out dice.wasm
 
 The component is in the project's own target folder. cargo and rustc start with PATH, the proxy, the locale and the like alone:
-no other variable of the environment, because dependencies run code while they are built.";
+no other variable of the environment (so CARGO_TARGET_DIR and RUSTFLAGS have no effect), because dependencies run code while they
+are built.";
 
 impl Build {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
