@@ -108,6 +108,24 @@ fn a_file_that_is_no_component_is_not_overwritten() {
     assert_eq!((built.code, built.errors.as_str()), (Some(1), expected));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_and_a_folder_are_not_overwritten_and_nothing_is_left_beside_them() {
+    let folder = new_project();
+    let project = folder.path().join("dice");
+    std::os::unix::fs::symlink("src/lib.rs", project.join("link.wasm")).unwrap();
+    let source = fs::read_to_string(project.join("src/lib.rs")).unwrap();
+    let count = || fs::read_dir(&project).unwrap().count();
+    let before = count();
+    for out in ["link.wasm", "transcripts"] {
+        let built = Finished::of(&mut module(&project, &format!("build --out {out}")));
+        let expected = format!("twitchy: {out} is no ordinary file, and is not overwritten: name another one\n");
+        assert_eq!((built.code, built.errors), (Some(1), expected));
+    }
+    assert_eq!(fs::read_to_string(project.join("src/lib.rs")).unwrap(), source);
+    assert_eq!(count(), before);
+}
+
 #[test]
 fn a_folder_without_a_module_names_the_way_to_one() {
     let folder = tempfile::tempdir().unwrap();
