@@ -57,9 +57,9 @@ impl Balances {
 mod tests {
     use super::provider::Balance;
     use super::*;
+    use crate::bench::provider::FailingProvider;
     use crate::domain::effect::Revision;
     use crate::store::fixture::{CHANNEL, Fixture};
-    use crate::testing::FailingProvider;
 
     const ALICE: ChatterId = ChatterId(1);
 

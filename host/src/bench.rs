@@ -4,6 +4,7 @@
 //! vary is as in production. Not here: accounts, the API and every long-lived task.
 
 pub mod clock;
+pub mod provider;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

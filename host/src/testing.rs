@@ -8,7 +8,6 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt;
 
-use crate::balances::provider::{BalanceProvider, FindBalanceError, Found, Pending, Standing};
 use crate::domain::account::BotAccount;
 use crate::domain::audit::{Actor, Stamp};
 use crate::domain::effect::{Commit, Effect};
@@ -130,20 +129,9 @@ pub fn call(id: &str, channel: Channel, manifest: &Arc<Manifest>) -> Call {
     Call::new(Arc::clone(manifest), Grants::all(manifest), invocation)
 }
 
-/// A commit by the host itself, which is compared with no revision.
+/// A commit by the host itself.
 pub fn commit(channel: ChannelId, id: &str, effects: Vec<Effect>) -> Commit {
-    Commit {
-        invocation: InvocationId { origin: Origin::Host, id: id.into() },
-        channel,
-        by: Actor::Host,
-        address: None,
-        caller: None,
-        version: None,
-        noted: Vec::new(),
-        effects,
-        replies: Vec::new(),
-        at: SystemTime::UNIX_EPOCH,
-    }
+    Commit::by_host(channel, id, effects, SystemTime::UNIX_EPOCH)
 }
 
 pub fn by_host() -> Stamp {
@@ -156,17 +144,4 @@ pub fn by_host() -> Stamp {
 /// If the result is not ready.
 pub fn at_once<T>(read: impl Future<Output = T>) -> T {
     read.now_or_never().expect("SQLite answers at once")
-}
-
-/// A provider of balances that is always down.
-pub struct FailingProvider;
-
-impl BalanceProvider for FailingProvider {
-    fn find(&self, _: ChannelId, _: ChatterId) -> Pending<'_, Found> {
-        Box::pin(async { Err(FindBalanceError::Unavailable("the provider is down".into())) })
-    }
-
-    fn top<'a>(&'a self, _: ChannelId, _: &'a str, _: usize) -> Pending<'a, Vec<Standing>> {
-        Box::pin(async { Err(FindBalanceError::Unavailable("the provider is down".into())) })
-    }
 }

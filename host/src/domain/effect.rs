@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::account::BotAccount;
 use super::amount::Amount;
 use super::audit::{Actor, Stamp};
-use super::id::{ChannelId, ChatterId, InvocationId, ModuleDigest, ModuleName};
+use super::id::{ChannelId, ChatterId, InvocationId, ModuleDigest, ModuleName, Origin};
 use super::manifest::{Budget, Command, Grants};
 use super::message::{Channel, Reply};
 use super::prefix::Prefix;
@@ -245,6 +245,22 @@ pub struct Commit {
 }
 
 impl Commit {
+    /// A commit by the host itself, which is compared with no revision.
+    pub fn by_host(channel: ChannelId, id: &str, effects: Vec<Effect>, at: SystemTime) -> Commit {
+        Commit {
+            invocation: InvocationId { origin: Origin::Host, id: id.into() },
+            channel,
+            by: Actor::Host,
+            address: None,
+            caller: None,
+            version: None,
+            noted: Vec::new(),
+            effects,
+            replies: Vec::new(),
+            at,
+        }
+    }
+
     pub fn stamp(&self) -> Stamp {
         Stamp { by: self.by.clone(), at: self.at, address: self.address }
     }

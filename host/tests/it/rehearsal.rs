@@ -80,7 +80,7 @@ fn silence_is_explained() {
     assert_eq!((finished.code, finished.output.as_str()), (Some(1), expected));
     let finished = module("run own.wasm", &[("own.wasm", guests::COUNTER)]);
     let expected = "twitchy: own.wasm is a file: say the message too, as in twitchy module run own.wasm '!roll'\n";
-    assert_eq!((finished.code, finished.errors.as_str()), (Some(1), expected));
+    assert_eq!((finished.code, finished.errors.as_str()), (Some(2), expected));
 }
 
 #[test]

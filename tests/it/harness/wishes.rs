@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use twitchy::balances::provider::BalanceProvider;
+use twitchy::bench::provider::FailingProvider;
 use twitchy::config::FuseConfig;
 use twitchy::domain::id::ChannelId;
-use twitchy::testing::FailingProvider;
 use twitchy::transcript::ChannelHeader;
 
 use super::rich_provider::RichProvider;

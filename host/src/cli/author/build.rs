@@ -13,6 +13,7 @@ use twitchy_build::Progress;
 use twitchy_build::component::{BuildRequest, STACK_BYTES, build_components};
 use twitchy_build::project::Project;
 
+use super::blocking::block_on;
 use super::gate::Gate;
 use crate::cli::component_file::read_component;
 use crate::cli::output;
@@ -44,8 +45,7 @@ impl Build {
             check_replaceable(out)?;
         }
         let component = build(&self.folder, &|line| output::report(line))?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let manifest = runtime.block_on(judge(&component))?;
+        let manifest = block_on(judge(&component))?;
         let shown = match &self.out {
             Some(out) => {
                 write_whole(out, &read_component(&component)?)?;
@@ -63,9 +63,7 @@ impl Build {
 /// Uploads the component to a host in a temporary folder, so that a refusal is seen now.
 async fn judge(component: &Path) -> anyhow::Result<Arc<Manifest>> {
     let gate = Gate::open().await?;
-    let admitted = gate.judge(component, SizeClass::Small).await?.admitted;
-    let manifest = Arc::clone(&admitted.manifest);
-    gate.publish(admitted).await?;
+    let (manifest, _) = gate.accept(component, SizeClass::Small).await?;
     gate.close().await;
     Ok(manifest)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::blocking::block_on;
 use super::capability::describe_capability;
-use super::gate::{Gate, Judged};
+use super::gate::Gate;
 use crate::cli::module::report;
 use crate::cli::output;
 use crate::cli::table::{Row, align};
@@ -36,9 +36,7 @@ impl Check {
     async fn judge(self) -> anyhow::Result<String> {
         let size = if self.large { SizeClass::Large } else { SizeClass::Small };
         let gate = Gate::open().await?;
-        let Judged { admitted, took } = gate.judge(&self.file, size).await?;
-        let manifest = admitted.manifest.clone();
-        gate.publish(admitted).await?;
+        let (manifest, took) = gate.accept(&self.file, size).await?;
         let most = gate.upload_limit(size)?;
         gate.close().await;
         if self.json {

@@ -12,7 +12,7 @@ use crate::bench::{BenchHost, BenchOptions};
 use crate::cli::component_file::read_component;
 use crate::config::{SandboxConfig, environment};
 use crate::domain::audit::{Actor, Stamp};
-use crate::domain::manifest::SizeClass;
+use crate::domain::manifest::{Manifest, SizeClass};
 use crate::domain::ports::SystemClock;
 use crate::modules::powers::Powers;
 use crate::modules::publish::{Admitted, Publisher, Runtime};
@@ -68,11 +68,18 @@ impl Gate {
         }
     }
 
-    /// Publishes a component beside the bundled modules, as its first version.
+    /// Uploads the file, and publishes it beside the bundled modules as its first version.
     ///
     /// # Errors
-    /// The refusal of a host in its own words, with the cure: its name or one of its words is taken.
-    pub(super) async fn publish(&self, admitted: Admitted) -> anyhow::Result<()> {
+    /// As [`Gate::judge`], and if the module's name or one of its words is taken.
+    pub(super) async fn accept(&self, file: &Path, size: SizeClass) -> anyhow::Result<(Arc<Manifest>, Duration)> {
+        let Judged { admitted, took } = self.judge(file, size).await?;
+        let manifest = admitted.manifest.clone();
+        self.publish(admitted).await?;
+        Ok((manifest, took))
+    }
+
+    async fn publish(&self, admitted: Admitted) -> anyhow::Result<()> {
         let stamp = Stamp { by: Actor::CommandLine { system_user: None }, at: SystemTime::now(), address: None };
         let name = admitted.manifest.name.clone();
         match self.publisher.publish(admitted, None, Powers::Operator, stamp).await {

@@ -11,13 +11,13 @@ use super::blocking::block_on;
 use super::performance::describe;
 use super::scene::{Scene, parse_balance, parse_pair};
 use super::source::Source;
-use super::stage::{Performance, Stage, Web};
+use super::stage::{Stage, Web};
 use crate::cli::output;
 use crate::cli::signals::Signals;
 use crate::domain::amount::Amount;
 use crate::domain::id::Login;
 use crate::domain::manifest::SizeClass;
-use crate::transcript::{Heard, Said, Step, parse_step};
+use crate::transcript::{Said, Step, parse_step};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -84,9 +84,6 @@ impl Run {
                 return Ok(ExitCode::from(2));
             }
         };
-        if !self.message.contains(' ') && Path::new(&self.message).exists() {
-            bail!("{0} is a file: say the message too, as in twitchy module run {0} '!roll'", self.message);
-        }
         let source = Source::find(&self.module)?;
         match self.watch {
             false => block_on(self.perform(&source, &said)),
@@ -127,7 +124,8 @@ impl Run {
         let report = describe(&performance, said, &stage);
         stage.close().await?;
         output::print(report)?;
-        Ok(if has_answered(&performance) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        let has_answered = performance.report.is_some_and(|report| report.outcome.blame() == "none");
+        Ok(if has_answered { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 
@@ -136,17 +134,14 @@ fn parse_message(speaker: &str, message: &str) -> anyhow::Result<Said> {
     if message.lines().count() != 1 {
         bail!("a chat message is one line");
     }
+    if !message.contains(' ') && Path::new(message).exists() {
+        bail!("{message} is a file: say the message too, as in twitchy module run {message} '!roll'");
+    }
     match parse_step(&format!("{speaker}> {message}")) {
         Ok(Step::Said(said)) => Ok(said),
         Ok(_) => bail!("--as {speaker:?} is no name"),
         Err(error) => bail!("--as {speaker:?}: {error}"),
     }
-}
-
-/// Whether the module was called and did its part.
-fn has_answered(performance: &Performance) -> bool {
-    let is_sound = performance.report.as_ref().is_some_and(|report| report.outcome.blame() == "none");
-    is_sound || matches!(performance.heard, Heard::Replies(_)) && performance.report.is_none()
 }
 
 #[cfg(test)]

@@ -13,15 +13,16 @@ use secrecy::SecretString;
 use super::cures::{as_line, describe_cure};
 use super::scene::Scene;
 use crate::app::modules::{add_bundled, swap_configured};
-use crate::balances::provider::{BalanceProvider, FindBalanceError, Found, Pending, Standing};
+use crate::balances::provider::BalanceProvider;
 use crate::bench::clock::ManualClock;
+use crate::bench::provider::FailingProvider;
 use crate::bench::{BenchHost, BenchOptions};
 use crate::chat::dispatch::Dispatch;
 use crate::config::{FuseConfig, SandboxConfig, WebConfig, environment};
 use crate::domain::account::BotAccount;
 use crate::domain::audit::{Actor, Stamp};
 use crate::domain::effect::{Commit, Effect, ModuleEffect, PresenceEffect, SecretEffect, SetupEffect};
-use crate::domain::id::{AccountId, ChannelId, ChatterId, InvocationId, Login, MessageId, Origin};
+use crate::domain::id::{AccountId, ChannelId, ChatterId, Login, MessageId};
 use crate::domain::manifest::{Manifest, SettingKind, SizeClass};
 use crate::domain::message::{Channel, ChatMessage, Chatter, KnownChatter, QuotedMessage};
 use crate::domain::report::Report;
@@ -105,7 +106,7 @@ impl Stage {
             Channel { id: channel_id, login: scene.channel.clone(), display_name: scene.channel.as_str().into() };
         let mut outside: HashMap<ChannelId, Arc<dyn BalanceProvider>> = HashMap::new();
         if scene.is_provider_down {
-            outside.insert(channel_id, Arc::new(DownProvider));
+            outside.insert(channel_id, Arc::new(FailingProvider));
         }
         let web_config = WebConfig::default();
         let bench = BenchHost::open(BenchOptions {
@@ -163,7 +164,8 @@ impl Stage {
         if setup.find_channel(self.channel.id).is_none() {
             let account = BotAccount { login: BOT.parse()?, id: Some(BOT_ID) };
             let want = Effect::Presence(PresenceEffect::Want { channel: self.channel.clone(), account });
-            setup.commit(self.commit_of(vec![want])).await?;
+            let id = format!("opens-{}", self.channel.id);
+            setup.commit(Commit::by_host(self.channel.id, &id, vec![want], scene.begins_at)).await?;
         }
         let mut effects: Vec<Effect> =
             scene.prefix.iter().map(|prefix| Effect::Setup(SetupEffect::ChangePrefix(prefix.clone()))).collect();
@@ -208,21 +210,6 @@ impl Stage {
         match keys.is_empty() {
             true => anyhow!("{} has no settings, and so no {key}", self.manifest.name),
             false => anyhow!("{} has no setting {key}, but {}", self.manifest.name, keys.join(", ")),
-        }
-    }
-
-    fn commit_of(&self, effects: Vec<Effect>) -> Commit {
-        Commit {
-            invocation: InvocationId { origin: Origin::Host, id: format!("opens-{}", self.channel.id).into() },
-            channel: self.channel.id,
-            by: Actor::Host,
-            address: None,
-            caller: None,
-            version: None,
-            noted: Vec::new(),
-            effects,
-            replies: Vec::new(),
-            at: self.bench.world.clock.now().wall,
         }
     }
 
@@ -320,17 +307,4 @@ fn with_cure(error: anyhow::Error) -> anyhow::Error {
 /// The same id for a login in every rehearsal. A channel and its broadcaster share an id, as on Twitch.
 fn id_of(login: &Login) -> ChatterId {
     ChatterId(login.as_str().bytes().fold(7, |number, byte| (number * 31 + u64::from(byte)) % 1_000_000_007))
-}
-
-/// A provider that cannot be reached.
-struct DownProvider;
-
-impl BalanceProvider for DownProvider {
-    fn find(&self, _: ChannelId, _: ChatterId) -> Pending<'_, Found> {
-        Box::pin(async { Err(FindBalanceError::Unavailable("the provider is down".into())) })
-    }
-
-    fn top<'a>(&'a self, _: ChannelId, _: &'a str, _: usize) -> Pending<'a, Vec<Standing>> {
-        Box::pin(async { Err(FindBalanceError::Unavailable("the provider is down".into())) })
-    }
 }

@@ -58,7 +58,12 @@ fn help() -> String {
 /// A transcript's result.
 enum Verdict {
     Right,
-    Wrong { corrected: String, why: Vec<String> },
+    /// The first wrong line, from 1, and the errors that the module logged.
+    Wrong {
+        corrected: String,
+        line: usize,
+        logged: Vec<String>,
+    },
 }
 
 impl Test {
@@ -68,9 +73,7 @@ impl Test {
         let component = source.load()?;
         let mut wrong = 0;
         for file in &files {
-            let text = read_text(file).with_context(|| format!("cannot read {}", file.display()))?;
-            let verdict = block_on(play(&text, &component, self.size()));
-            match verdict {
+            match block_on(play(file, &component, self.size())) {
                 Ok(Verdict::Right) => output::print(format!("ok      {}\n", file.display()))?,
                 Err(error) => {
                     wrong += 1;
@@ -80,9 +83,9 @@ impl Test {
                     fs::write(file, corrected).with_context(|| format!("cannot write {}", file.display()))?;
                     output::print(format!("updated {}\n", file.display()))?
                 }
-                Ok(Verdict::Wrong { corrected, why }) => {
+                Ok(Verdict::Wrong { corrected, line, logged }) => {
                     wrong += 1;
-                    output::print(describe(file, &text, &corrected, &why))?
+                    output::print(describe(file, &corrected, line, &logged))?
                 }
             };
         }
@@ -119,8 +122,8 @@ impl Test {
     }
 }
 
-/// Adds the file, or the transcripts in the folder and its subfolders. A folder that is missing holds none. A link to a folder
-/// in a folder is not followed, because it may lead in a circle.
+/// Adds the file, or the transcripts in the folder and its subfolders. A folder that is missing holds none. A link from
+/// one folder to another is not followed, because it may lead in a circle.
 fn list_below(path: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     if !path.is_dir() {
         files.extend((path.exists() || path.extension().is_some()).then(|| path.to_owned()));
@@ -137,17 +140,18 @@ fn list_below(path: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
 }
 
 /// Plays a transcript on a host of its own.
-async fn play(text: &str, component: &[u8], size: SizeClass) -> anyhow::Result<Verdict> {
-    let transcript = Transcript::parse(text)?;
+async fn play(file: &Path, component: &[u8], size: SizeClass) -> anyhow::Result<Verdict> {
+    let text = read_text(file)?;
+    let transcript = Transcript::parse(&text)?;
     let scene = Scene::of(find_header(&transcript)?)?;
     let mut stage = Stage::open(component, size, &scene, Web::Rehearsed, None).await?;
-    let (mut heard, mut why) = (Vec::new(), Vec::new());
+    let (mut heard, mut logged) = (Vec::new(), Vec::new());
     for turn in &transcript.turns {
         heard.push(match &turn.step {
             Step::Said(said) => {
                 let performance = stage.hear(said).await;
                 let broke = performance.lines.iter().filter(|line| line.level >= LineLevel::Error);
-                why.extend(broke.flat_map(show_logged));
+                logged.extend(broke.flat_map(show_logged));
                 performance.heard
             }
             Step::Pause(span) => {
@@ -164,7 +168,7 @@ async fn play(text: &str, component: &[u8], size: SizeClass) -> anyhow::Result<V
     }
     Ok(match transcript.corrected(&heard) {
         None => Verdict::Right,
-        Some(corrected) => Verdict::Wrong { corrected, why },
+        Some(corrected) => Verdict::Wrong { line: find_difference(&text, &corrected), corrected, logged },
     })
 }
 
@@ -185,11 +189,14 @@ fn find_header(transcript: &Transcript) -> anyhow::Result<&ChannelHeader> {
     }
 }
 
-/// The corrected transcript with the first line that differs from the file, and the errors that the module logged.
-fn describe(file: &Path, text: &str, corrected: &str, why: &[String]) -> String {
-    let first = text.lines().zip(corrected.lines()).position(|(before, after)| before != after);
-    let line = first.unwrap_or_else(|| text.lines().count().min(corrected.lines().count())) + 1;
-    let logged: String = why.iter().map(|line| format!("  {line}\n")).collect();
+/// The first line in which two texts differ, from 1.
+fn find_difference(before: &str, after: &str) -> usize {
+    let differs = before.lines().zip(after.lines()).position(|(before, after)| before != after);
+    differs.unwrap_or_else(|| before.lines().count().min(after.lines().count())) + 1
+}
+
+fn describe(file: &Path, corrected: &str, line: usize, logged: &[String]) -> String {
+    let logged: String = logged.iter().map(|line| format!("  {line}\n")).collect();
     let logged = if logged.is_empty() { logged } else { format!("the module logged\n{logged}") };
     format!("WRONG   {}:{line}\n{logged}this is what happens:\n\n{}\n", file.display(), shown(corrected))
 }

@@ -96,8 +96,8 @@ mod tests {
     use super::*;
     use crate::balances::provider::BalanceProvider;
     use crate::bench::BenchOptions;
+    use crate::bench::provider::FailingProvider;
     use crate::domain::effect::Committed;
-    use crate::testing::FailingProvider;
     use crate::testing::at_once;
 
     fn amounts(bench: &Fixture, run: &mut Transaction, who: &str) -> Vec<String> {

@@ -141,11 +141,11 @@ mod tests {
     use super::*;
     use crate::balances::provider::BalanceProvider;
     use crate::bench::BenchOptions;
+    use crate::bench::provider::FailingProvider;
     use crate::domain::effect::Committed;
     use crate::domain::id::{MessageId, Origin};
     use crate::domain::manifest::{Capability, Caps, Grants};
     use crate::domain::message::QuotedMessage;
-    use crate::testing::FailingProvider;
     use crate::testing::at_once;
 
     fn bench() -> Fixture {
